@@ -1,0 +1,161 @@
+package config
+
+import (
+	"regexp"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Config is everything that the operator wrote, checked and with defaults in place.
+type Config struct {
+	File      string // path of the DaemonConfig; empty when everything came from flags
+	Name      string // metadata.name
+	Server    Server
+	Platforms []Platform // in the order of the file; disabled ones are left out
+	Agents    []Agent    // by name
+	Triggers  []Trigger  // by file name, then document order; disabled ones are left out
+	Runtime   Runtime
+
+	DataDir    string
+	PluginDirs []string
+	LogLevel   string // debug, info, warn or error
+	LogFormat  string // text or json; empty: text on a terminal, else json
+}
+
+// Server is the webhook listener.
+type Server struct {
+	Host         string
+	Port         int
+	Timeout      time.Duration // of reading a request and of writing the answer
+	MaxBodyBytes int64
+	CORS         bool
+	TLSCertFile  string // both or neither
+	TLSKeyFile   string
+}
+
+// Runtime bounds what agents may do.
+type Runtime struct {
+	MaxConcurrentTasks int
+	MaxTasksPerUser    int
+	TaskTimeout        time.Duration
+	MaxMessageAge      time.Duration // 0: no limit
+	ProgressAfter      time.Duration // 0: never
+	DefaultAgent       string        // name of a loaded agent; empty: none
+	DefaultModel       string
+	UnknownCommands    string // "reply" or "agent": who answers /x that nobody bound
+}
+
+// Platform is one enabled block of spec.platforms, or the credentials of a trigger. Its keys belong to the
+// plugin of that name and are bound with Bind.
+type Platform struct {
+	ID    string
+	Pos   Pos
+	nodes map[string]*yaml.Node
+	keys  map[string]Pos
+	env   func(string) (string, bool)
+}
+
+// Pos is a place in a file.
+type Pos struct {
+	File      string
+	Line, Col int
+}
+
+// Agent is one kind: Agent document. Exactly one of Exec, HTTP and GRPC is set, or none: such an agent
+// needs a model runtime.
+type Agent struct {
+	Name        string
+	Description string
+	Pos         Pos
+	Dir         string // of the file: relative commands resolve against it
+	Model       string // as written
+	Exec        *Exec
+	HTTP        *HTTP
+	GRPC        *GRPC
+	// MaxContextMessages is how much history a run gets; 0: none.
+	MaxContextMessages int
+	Vars               map[string]string
+}
+
+// Runner names what runs the agent: exec, http, grpc or model.
+func (a Agent) Runner() string {
+	switch {
+	case a.Exec != nil:
+		return "exec"
+	case a.HTTP != nil:
+		return "http"
+	case a.GRPC != nil:
+		return "grpc"
+	}
+	return "model"
+}
+
+// Exec runs a program for each message.
+type Exec struct {
+	Command []string // argv; a relative program with a slash resolves against the agent file's folder
+	Dir     string   // working directory, absolute
+	Env     map[string]string
+	Timeout time.Duration // 0: the runtime's
+}
+
+// HTTP posts each message to a URL.
+type HTTP struct {
+	URL     string
+	Headers map[string]string
+	Timeout time.Duration // 0: the runtime's
+}
+
+// GRPC calls a server of aof.agent.v1.
+type GRPC struct {
+	Address string // host:port or unix:/path
+	TLS     *GRPCTLS
+	Timeout time.Duration // 0: the runtime's
+}
+
+// GRPCTLS is how an agent's server is trusted. Nil means plaintext, allowed on loopback and unix sockets
+// only.
+type GRPCTLS struct {
+	CAFile, CertFile, KeyFile string // empty: the system's roots; no client certificate
+	ServerName                string
+}
+
+// Trigger routes the messages of one platform.
+type Trigger struct {
+	Name         string
+	Pos          Pos
+	Platform     string // lower case
+	WebhookPath  string // empty: only /webhook/<platform>
+	DefaultAgent string
+	DefaultPos   Pos // of the default agent
+	Rules        []Rule
+	Commands     []Command
+	Filter       Filter
+}
+
+// Rule sends messages that contain one of the words to an agent.
+type Rule struct {
+	TextContains []string // any of; compared with case folded
+	Agent        string
+	Pos          Pos
+}
+
+// Command binds a slash command.
+type Command struct {
+	Name        string // without the slash, lower case
+	Agent       string // "builtin": the host's own command of this name
+	NotRun      string // "flow x" or "fleet y" when bound to something that this daemon does not run
+	Description string
+	Pos         Pos
+}
+
+// Filter says which messages a trigger is for; what is empty lets everything through.
+type Filter struct {
+	Events   []string         // message, interactive
+	Patterns []*regexp.Regexp // any of, over the text
+	Users    []string         // normalised ids; any alias matches
+	Channels []string
+	// Accounts are the platform identities that the trigger's own config names, such as
+	// phone_number_id.
+	Accounts []string
+}
