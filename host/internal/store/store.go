@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -211,8 +212,10 @@ type Settlement struct {
 	Attempt    int
 	// State is StateSent, StateQueued (to be tried again at NextAt), StateFailed, StateExpired,
 	// StateSuppressed or StateUnknown.
-	State      DeliveryState
-	NextAt     time.Time
+	State  DeliveryState
+	NextAt time.Time
+	// Deferred, with StateQueued, means that the attempt did not begin: it is not counted.
+	Deferred   bool
 	MessageIDs []string // of all parts that went out, earlier attempts included
 	Error      *chat.DeliveryError
 	Trace      []TraceEvent
@@ -265,4 +268,16 @@ func CauseOf(m chat.Message) string { return m.Platform + "/" + m.Account + "/" 
 func DeliveryID(cause string, n int) string {
 	sum := sha256.Sum256([]byte(cause))
 	return fmt.Sprintf("d-%s-%d", hex.EncodeToString(sum[:16]), n)
+}
+
+// RunID returns the id of the agent run that a cause leads to; the same for a repeated turn.
+func RunID(cause string) string {
+	sum := sha256.Sum256([]byte("run:" + cause))
+	return "r-" + hex.EncodeToString(sum[:16])
+}
+
+// Reference returns a short code for people: it is shown in an apology and stands in log and trace.
+func Reference(cause string) string {
+	sum := sha256.Sum256([]byte("ref:" + cause))
+	return base32.StdEncoding.EncodeToString(sum[:5])[:6]
 }

@@ -1,0 +1,97 @@
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+GO      ?= go
+# Packages are of this module; the tools have a module file of their own, so that their dependencies stay
+# out of go.mod.
+TOOL    := $(GO) tool -modfile=tools.mod
+PKGS    := ./...
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/aof-dev/aofd/sdk/version.build=$(VERSION)
+# The contract must not break what is on this branch.
+AGAINST ?= main
+PYTHON  ?= python3
+VENV    := .cache/venv
+CI      ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Build bin/aofd and bin/plugins
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/aofd ./host/cmd/aofd
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/plugins/aof-platform-whatsapp \
+		./plugin/whatsapp/cmd/aof-platform-whatsapp
+
+.PHONY: run
+run: build ## Build and start the daemon with example agents and a phone page; needs no account
+	@exec examples/demo/run bin
+
+.PHONY: test
+test: generate-check lint test-go test-python ## Run everything that the README promises, with -race
+
+.PHONY: test-go
+test-go:
+	$(GO) test -race -timeout 14m $(PKGS)
+
+.PHONY: test-python
+test-python: build $(VENV)/ready ## Run the tests of the Python examples
+	AOFD_BIN=$(CURDIR)/bin $(VENV)/bin/python -m unittest discover -s examples/python-client -v
+
+$(VENV)/ready: examples/python-client/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+.PHONY: generate
+generate: ## Generate the stubs from proto/
+	$(TOOL) buf generate
+	$(TOOL) buf generate --template examples/python-client/buf.gen.yaml
+
+.PHONY: generate-check
+generate-check:
+	$(TOOL) buf lint
+	$(TOOL) buf format --diff --exit-code
+	@$(MAKE) --no-print-directory breaking
+	@before=$$(mktemp) && after=$$(mktemp) && trap 'rm -f "$$before" "$$after"' EXIT; \
+	stubs() { find proto/gen examples/python-client/gen -type f -not -path '*/__pycache__/*' -exec sha256sum {} + | sort; }; \
+	stubs > "$$before"; $(MAKE) --no-print-directory generate; stubs > "$$after"; \
+	diff "$$before" "$$after" || { echo 'the generated stubs were stale: commit what `make generate` made'; exit 1; }
+
+# A clone without that branch compares with its own commit.
+.PHONY: breaking
+breaking:
+	@ref=$$(git rev-parse -q --verify origin/$(AGAINST) || git rev-parse -q --verify $(AGAINST) || git rev-parse HEAD); \
+	$(TOOL) buf breaking --against ".git#ref=$$ref"
+
+.PHONY: lint
+lint: ## Check formatting and run the linters
+	@out=$$($(TOOL) gofumpt -l $$(git ls-files '*.go' ':!proto/gen')); \
+	[ -z "$$out" ] || { echo "not formatted, run make fmt:"; echo "$$out"; exit 1; }
+	$(GO) vet $(PKGS)
+	$(TOOL) staticcheck $(PKGS)
+	$(GO) mod verify >/dev/null
+	$(GO) mod tidy -diff
+
+.PHONY: fmt
+fmt: ## Format Go and proto files
+	$(TOOL) gofumpt -w $$(git ls-files '*.go' ':!proto/gen')
+	$(TOOL) buf format -w
+
+.PHONY: bench
+bench: ## Run the benchmarks of the hot path
+	$(GO) test -run '^$$' -bench . -benchmem ./plugin/... ./host/...
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target for a minute
+	@for spec in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$spec/*_test.go | cut -c6-); do \
+			echo "$$spec $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$spec; done; done
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin .cache

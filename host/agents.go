@@ -1,0 +1,83 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/aof-dev/aofd/host/internal/config"
+	"github.com/aof-dev/aofd/host/internal/runner"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// agents are the runners of the loaded agents, by name.
+type agents struct {
+	log     *slog.Logger
+	runners map[string]runner.Runner
+	broken  map[string]error // agents that load but cannot run, and why
+}
+
+// newAgents makes a runner for each agent. One that cannot run is an error when somebody is routed to it,
+// else a warning: the others still work.
+func newAgents(cfg *config.Config, log *slog.Logger, diags config.Diagnostics) (*agents, config.Diagnostics) {
+	out := &agents{log: log, runners: map[string]runner.Runner{}, broken: map[string]error{}}
+	routed := referenced(cfg)
+	for _, a := range cfg.Agents {
+		r, err := runner.New(a, runner.Settings{DefaultTimeout: cfg.Runtime.TaskTimeout, Logger: log.With("agent", a.Name)})
+		if err == nil {
+			out.runners[a.Name] = r
+			continue
+		}
+		out.broken[a.Name] = err
+		severity := config.SeverityWarning
+		if routed[a.Name] {
+			severity = config.SeverityError
+		}
+		diags = append(diags, config.Diagnostic{
+			Severity: severity, Pos: a.Pos, Text: fmt.Sprintf("agent %s cannot run: %v", a.Name, err),
+		})
+	}
+	return out, diags
+}
+
+// referenced are the agents that a default, a rule or a command leads to.
+func referenced(cfg *config.Config) map[string]bool {
+	out := map[string]bool{cfg.Runtime.DefaultAgent: true}
+	for _, t := range cfg.Triggers {
+		out[t.DefaultAgent] = true
+		for _, r := range t.Rules {
+			out[r.Agent] = true
+		}
+		for _, c := range t.Commands {
+			out[c.Agent] = true
+		}
+	}
+	return out
+}
+
+// Run runs the agent that r names.
+func (a *agents) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event {
+	if runs, ok := a.runners[r.Agent]; ok {
+		return runs.Run(ctx, r, emit)
+	}
+	detail := fmt.Sprintf("no agent %q is loaded", r.Agent)
+	if err := a.broken[r.Agent]; err != nil {
+		detail = err.Error()
+	}
+	return chat.Event{Error: &chat.AgentError{
+		Code: "AGENT_UNAVAILABLE", UserText: "The agent " + r.Agent + " cannot run right now.", Detail: detail,
+	}}
+}
+
+func (a *agents) available(name string) bool {
+	_, ok := a.runners[name]
+	return ok
+}
+
+func (a *agents) close() {
+	for name, r := range a.runners {
+		if err := r.Close(); err != nil {
+			a.log.Warn("an agent's runner did not close cleanly", "agent", name, "err", err)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/lmittmann/tint"
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"github.com/aof-dev/aofd/host"
+	"github.com/aof-dev/aofd/host/internal/config"
+)
+
+func serveCommand() *cobra.Command {
+	var o config.Overrides
+	var path string
+	var strict bool
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the daemon", Args: noArgs,
+		Long: "serve runs the daemon in the foreground until SIGTERM or Ctrl-C. A configuration that cannot be used\n" +
+			"ends it with exit code 2 and every error with its place, before anything is started.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := settings(path, o, strict)
+			if err != nil {
+				return err
+			}
+			level, format := config.LogSettings(s)
+			return host.Run(cmd.Context(), host.Settings{Config: s, Logger: logger(cmd.ErrOrStderr(), level, format)})
+		},
+	}
+	configFlags(cmd, &path, &o, &strict)
+	return cmd
+}
+
+func validateCommand() *cobra.Command {
+	var o config.Overrides
+	var path string
+	var strict bool
+	cmd := &cobra.Command{
+		Use: "validate", Short: "Check a configuration and start nothing", Args: noArgs,
+		Long: "validate loads a configuration with its agents and triggers, asks each platform's plugin about its\n" +
+			"block, and prints every finding with its place. Exit code 2 when there are errors.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := settings(path, o, strict)
+			if err != nil {
+				return err
+			}
+			diags, err := host.Validate(cmd.Context(), host.Settings{Config: s, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				return err
+			}
+			diags.Print(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
+			fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
+			return nil
+		},
+	}
+	configFlags(cmd, &path, &o, &strict)
+	return cmd
+}
+
+func configFlags(cmd *cobra.Command, path *string, o *config.Overrides, strict *bool) {
+	f := cmd.Flags()
+	f.StringVarP(path, "config", "c", "", "DaemonConfig file")
+	f.IntVarP(&o.Port, "port", "p", 0, "port of the webhook listener (overrides spec.server.port)")
+	f.StringVar(&o.Host, "host", "", "address of the webhook listener (overrides spec.server.host)")
+	f.StringVar(&o.PluginsDir, "plugins-dir", "", "folder of the plugins (default: plugins beside aofd, then ./plugins)")
+	f.StringVar(&o.DataDir, "data-dir", "", "folder of the daemon's data (default: ./data)")
+	f.StringVar(&o.AgentsDir, "agents-dir", "", "folder of agent files (overrides spec.agents)")
+	f.StringVar(&o.TriggersDir, "triggers-dir", "", "folder of trigger files (overrides spec.triggers)")
+	f.StringVar(&o.LogLevel, "log-level", "", "debug, info, warn or error (default info)")
+	f.StringVar(&o.LogFormat, "log-format", "", "text or json (default: text on a terminal, else json)")
+	f.BoolVar(strict, "strict", false, "treat unknown keys as errors")
+	for _, name := range []string{"config"} {
+		_ = cmd.MarkFlagFilename(name, "yaml", "yml")
+	}
+	for _, name := range []string{"plugins-dir", "data-dir", "agents-dir", "triggers-dir"} {
+		_ = cmd.MarkFlagDirname(name)
+	}
+}
+
+func settings(path string, o config.Overrides, strict bool) (config.Settings, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return config.Settings{}, fmt.Errorf("find the working directory: %w", err)
+	}
+	s := config.Settings{Path: path, Overrides: o, Env: env, Strict: strict, WorkDir: wd}
+	if exe, err := os.Executable(); err == nil {
+		s.BesideBinary = filepath.Dir(exe)
+	}
+	return s, nil
+}
+
+// logger writes to w: coloured lines on a terminal, else one JSON object per line.
+func logger(w io.Writer, level slog.Level, format string) *slog.Logger {
+	terminal := isTerminal(w)
+	if format == "" && !terminal || format == "json" {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(tint.NewHandler(w, &tint.Options{Level: level, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}

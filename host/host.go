@@ -1,0 +1,194 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/aof-dev/aofd/host/internal/api"
+	"github.com/aof-dev/aofd/host/internal/catalog"
+	"github.com/aof-dev/aofd/host/internal/config"
+	"github.com/aof-dev/aofd/host/internal/egress"
+	"github.com/aof-dev/aofd/host/internal/session"
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/store/sqlite"
+	"github.com/aof-dev/aofd/host/internal/telemetry"
+	"github.com/aof-dev/aofd/host/internal/turn"
+	"github.com/aof-dev/aofd/sdk/chat"
+	"github.com/aof-dev/aofd/sdk/version"
+)
+
+// Settings is what the program that embeds the daemon passes.
+type Settings struct {
+	Config config.Settings
+	Logger *slog.Logger
+	// Serving is called once with the address of the webhook listener. Optional.
+	Serving func(address string)
+}
+
+// How long the parts of a graceful stop may take.
+const (
+	stopHTTP    = 5 * time.Second
+	stopTurns   = 20 * time.Second
+	stopSends   = 5 * time.Second
+	stopPlugins = 5 * time.Second
+)
+
+// Run starts the daemon and serves until ctx ends; then it stops gracefully. A configuration that cannot
+// be used is a *ConfigError, and nothing was started.
+func Run(ctx context.Context, s Settings) error {
+	cfg, diags := config.Load(s.Config)
+	if diags.HasErrors() {
+		return &ConfigError{diags}
+	}
+	d := &daemon{cfg: cfg, log: s.Logger, startedAt: time.Now(), serving: s.Serving}
+	defer d.close()
+	if err := d.build(ctx, diags); err != nil {
+		return err
+	}
+	return d.serve(ctx)
+}
+
+// ConfigError is a configuration that cannot be used.
+type ConfigError struct{ Diagnostics config.Diagnostics }
+
+// Error says how many errors there are; Diagnostics has them all.
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("the configuration has %d error(s)", e.Diagnostics.Errors())
+}
+
+// daemon is one running host. This file is the only one that knows the order of its stages.
+type daemon struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	startedAt time.Time
+	serving   func(string)
+	address   string
+
+	metrics   *telemetry.Metrics
+	store     store.Store
+	catalog   *catalog.Catalog
+	platforms []*platform
+	agents    *agents
+	session   *session.Session
+	turn      *turn.Stage
+	egress    *egress.Stage
+	servers   servers
+}
+
+// build makes everything, in the order in which it is needed, and starts nothing that takes messages.
+func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error) {
+	d.metrics = telemetry.New(version.String(), d.backlog)
+	d.agents, diags = newAgents(d.cfg, d.log, diags)
+	if d.catalog, err = d.openCatalog(); err != nil {
+		return err
+	}
+	if d.platforms, diags, err = d.bringUp(ctx, diags); err != nil {
+		return err
+	}
+	if diags.HasErrors() {
+		return &ConfigError{diags}
+	}
+	for _, p := range d.platforms {
+		p.keepTrying(d.catalog)
+	}
+	for _, w := range diags {
+		d.log.Warn(w.Text, "at", w.Pos.String(), "hint", w.Hint)
+	}
+	if err := os.MkdirAll(d.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	d.store, err = sqlite.Open(ctx, filepath.Join(d.cfg.DataDir, "aofd.db"), sqlite.Options{Logger: d.log})
+	if err != nil {
+		return err
+	}
+	owner := uuid.NewString()
+	d.egress = egress.New(egress.Settings{
+		Owner: owner, Outbox: d.store, Sender: d.sender, Metrics: d.metrics, Logger: d.log,
+	})
+	route := d.newRouter()
+	d.turn = turn.New(turn.Settings{
+		Owner: owner, Lanes: d.store, Planner: route, Agents: d.agents, Enqueued: d.egress.Wake,
+		MaxConcurrent: d.cfg.Runtime.MaxConcurrentTasks, ProgressAfter: d.cfg.Runtime.ProgressAfter,
+		MaxAge: d.cfg.Runtime.MaxMessageAge, Metrics: d.metrics, Logger: d.log,
+	})
+	return d.servers.build(d, route)
+}
+
+// serve takes messages until ctx ends, then stops in the order in which messages flow, so that each stage
+// can still hand on what it has.
+func (d *daemon) serve(ctx context.Context) error {
+	d.egress.Start()
+	d.turn.Start()
+	err := d.servers.serve(ctx, func() {
+		d.log.Info("aofd serves", "version", version.String(), "address", d.address, "platforms", len(d.platforms),
+			"agents", len(d.cfg.Agents), "data", d.cfg.DataDir)
+		if d.serving != nil {
+			d.serving(d.address)
+		}
+	})
+	d.log.Info("stopping", "reason", context.Cause(ctx))
+	return err
+}
+
+// close stops whatever was built. It is called once, at the end of Run.
+func (d *daemon) close() {
+	bounded := func(t time.Duration, stop func(context.Context)) {
+		ctx, cancel := context.WithTimeout(context.Background(), t)
+		defer cancel()
+		stop(ctx)
+	}
+	bounded(stopHTTP, d.servers.stop)
+	if d.turn != nil {
+		bounded(stopTurns, d.turn.Stop)
+	}
+	if d.egress != nil {
+		bounded(stopSends, d.egress.Stop)
+	}
+	if d.agents != nil {
+		d.agents.close()
+	}
+	for _, p := range d.platforms {
+		p.stop()
+	}
+	if d.catalog != nil {
+		bounded(stopPlugins, func(ctx context.Context) {
+			if err := d.catalog.Close(ctx); err != nil {
+				d.log.Warn("plugins did not stop cleanly", "err", err)
+			}
+		})
+	}
+	if d.store != nil {
+		if err := d.store.Close(); err != nil {
+			d.log.Error("the store did not close cleanly", "err", err)
+		}
+	}
+	d.log.Info("stopped")
+}
+
+// sender returns what sends for a platform.
+func (d *daemon) sender(id string) (egress.Sender, chat.Limits) {
+	for _, p := range d.platforms {
+		if p.id == id {
+			return p, p.limits()
+		}
+	}
+	return nil, chat.Limits{}
+}
+
+func (d *daemon) backlog() (store.Backlog, error) {
+	if d.store == nil {
+		return store.Backlog{}, errors.New("no store yet")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return d.store.Backlog(ctx)
+}
+
+var _ api.Daemon = (*daemon)(nil)

@@ -1,0 +1,282 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/telemetry"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Sender sends an answer: a platform's plugin.
+type Sender interface {
+	SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error)
+}
+
+// Settings of a Stage.
+type Settings struct {
+	Owner  string // of the leases: unique to this process
+	Outbox store.Outbox
+	// Sender returns what sends for a platform, and the platform's limits; nil when it is not configured.
+	Sender  func(platform string) (Sender, chat.Limits)
+	Metrics *telemetry.Metrics
+	Logger  *slog.Logger
+}
+
+const (
+	width       = 128 // sends at once
+	lease       = 60 * time.Second
+	sendTimeout = 30 * time.Second
+	pollEvery   = time.Second
+
+	maxAttempts = 10
+	maxAge      = 24 * time.Hour // from the delivery's creation; then it has failed
+	backoffBase = time.Second
+	backoffMax  = 5 * time.Minute
+	// While a token is rejected nothing is lost: the operator has maxAge to renew it.
+	credentialsWait = time.Minute
+	downWait        = 500 * time.Millisecond // the plugin is being restarted
+)
+
+// Stage sends. Start it once; Stop may be called at any time and any number of times.
+type Stage struct {
+	Settings
+	wake  chan struct{}
+	done  chan struct{}
+	once  sync.Once
+	loop  sync.WaitGroup
+	sends sync.WaitGroup
+	work  context.Context
+	cut   context.CancelFunc
+	pace  *pacer
+}
+
+// New returns a stage that does nothing yet.
+func New(s Settings) *Stage {
+	st := &Stage{Settings: s, wake: make(chan struct{}, 1), done: make(chan struct{}), pace: newPacer()}
+	st.work, st.cut = context.WithCancel(context.Background())
+	return st
+}
+
+// Start begins to send.
+func (s *Stage) Start() { s.loop.Go(s.dispatch) }
+
+// Wake says that there may be something to send. It never blocks.
+func (s *Stage) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Stop begins no new sends and waits for those in flight until ctx ends; what is cut then is unknown.
+func (s *Stage) Stop(ctx context.Context) {
+	s.once.Do(func() { close(s.done) })
+	finished := make(chan struct{})
+	go func() { s.sends.Wait(); close(finished) }()
+	select {
+	case <-finished:
+	case <-ctx.Done():
+	}
+	s.cut()
+	<-finished
+	s.loop.Wait()
+}
+
+func (s *Stage) dispatch() {
+	free := make(chan struct{}, width)
+	for range width {
+		free <- struct{}{}
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-s.wake:
+		case <-timer.C:
+		}
+		for s.claim(free) {
+		}
+		timer.Reset(s.untilDue())
+	}
+}
+
+// untilDue is how long the loop may sleep: until the next retry, a second at most.
+func (s *Stage) untilDue() time.Duration {
+	ctx, cancel := context.WithTimeout(s.work, pollEvery)
+	defer cancel()
+	at, err := s.Outbox.NextDue(ctx)
+	if err != nil || at.IsZero() {
+		return pollEvery
+	}
+	return min(max(time.Until(at), 10*time.Millisecond), pollEvery)
+}
+
+func (s *Stage) claim(free chan struct{}) bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+	}
+	n := len(free)
+	if n == 0 {
+		return false // a finishing send wakes the loop
+	}
+	ctx, cancel := context.WithTimeout(s.work, pollEvery*5)
+	defer cancel()
+	due, err := s.Outbox.ClaimDeliveries(ctx, s.Owner, n, lease)
+	if err != nil {
+		if s.work.Err() == nil {
+			s.Logger.Error("no deliveries could be claimed; tried again in a second", "err", err)
+		}
+		return false
+	}
+	for _, d := range due {
+		<-free
+		s.sends.Go(func() {
+			s.deliver(d)
+			free <- struct{}{}
+			s.Wake()
+		})
+	}
+	return len(due) == n && len(free) > 0
+}
+
+// deliver makes one attempt and records how it ended.
+func (s *Stage) deliver(d store.Delivery) {
+	start := time.Now()
+	verdict := s.attempt(d)
+	verdict.DeliveryID, verdict.Attempt = d.ID, d.Attempt
+	if !verdict.Deferred {
+		s.Metrics.Send(d.Platform, verdict.State, time.Since(start))
+	}
+	log := s.Logger.With("delivery", d.ID, "cause", d.Cause, "attempt", d.Attempt, "state", verdict.State)
+	switch {
+	case verdict.Error == nil:
+		log.Info("delivery", "took", time.Since(start).Round(time.Millisecond))
+	case verdict.State == store.StateQueued:
+		log.Warn("delivery is tried again", "at", verdict.NextAt.Format(time.RFC3339), "reason", verdict.Error.Reason,
+			"err", verdict.Error.Message)
+	default:
+		log.Error("delivery", "reason", verdict.Error.Reason, "err", verdict.Error.Message, "hint", verdict.Error.Hint)
+	}
+	s.settle(verdict, log)
+}
+
+func (s *Stage) settle(v store.Settlement, log *slog.Logger) {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.work), 10*time.Second)
+		err := s.Outbox.Settle(ctx, v)
+		cancel()
+		if err == nil {
+			return
+		}
+		log.Error("the end of a delivery could not be stored; tried again", "err", err)
+		select {
+		case <-s.work.Done():
+			return // it becomes unknown when its lease ends: never sent again blindly
+		case <-time.After(wait):
+		}
+	}
+}
+
+// attempt sends once, if the platform's limits allow it now.
+func (s *Stage) attempt(d store.Delivery) (v store.Settlement) {
+	sender, limits := s.Sender(d.Platform)
+	if sender == nil {
+		return failed(&chat.Error{
+			Reason: chat.ReasonMisconfigured, Permanent: true, Text: "the platform is not configured any more",
+			Hint: "configure it again and send the message anew",
+		}, d)
+	}
+	if wait := s.pace.reserve(d, limits, time.Now()); wait > 0 {
+		return store.Settlement{State: store.StateQueued, Deferred: true, NextAt: time.Now().Add(wait)}
+	}
+	ctx, cancel := context.WithTimeout(s.work, sendTimeout)
+	defer cancel()
+	start := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			s.Logger.Error("bug: a send panicked", "delivery", d.ID, "panic", p, "stack", string(debug.Stack()))
+			v = store.Settlement{State: store.StateUnknown, Error: &chat.DeliveryError{
+				Reason: chat.ReasonInternal, Message: "the host panicked while sending",
+			}}
+		}
+		v.Trace = append(v.Trace, attempted(d, v, start))
+	}()
+	sent, err := sender.SendResponse(ctx, chat.Delivery{
+		ID: d.ID, Account: d.Account, ChannelID: d.ChannelID, Response: d.Response,
+		Attempt: d.Attempt, PartsSent: d.PartsSent,
+	})
+	if err != nil {
+		return conclude(chat.AsError(err), d)
+	}
+	s.pace.spend(d, limits, len(sent.MessageIDs)-1, time.Now())
+	v = store.Settlement{State: store.StateSent, MessageIDs: append(d.MessageIDs, sent.MessageIDs...)}
+	for _, g := range sent.Degradations {
+		v.Trace = append(v.Trace, store.TraceEvent{
+			At: time.Now(), Hop: "send.degraded", Detail: g.What + ": " + g.Detail, DeliveryID: d.ID,
+		})
+	}
+	return v
+}
+
+func attempted(d store.Delivery, v store.Settlement, start time.Time) store.TraceEvent {
+	detail := "state " + string(v.State)
+	if v.Error != nil {
+		detail += ": " + string(v.Error.Reason) + ": " + v.Error.Message
+	}
+	return store.TraceEvent{
+		At: start, Hop: "send.attempt", Detail: detail, Duration: time.Since(start), DeliveryID: d.ID,
+	}
+}
+
+// conclude decides what an error means for a delivery.
+func conclude(e *chat.Error, d store.Delivery) store.Settlement {
+	v := store.Settlement{MessageIDs: append(d.MessageIDs, e.MessageIDs...), Error: deliveryError(e)}
+	switch {
+	case e.Sent == chat.SentYes:
+		v.State = store.StateSent
+	case e.Sent == chat.SentUnknown:
+		v.State = store.StateUnknown
+	case errors.Is(e, &chat.Error{Reason: chat.ReasonCredentialsRejected}) && time.Since(d.CreatedAt) < maxAge:
+		v.State, v.NextAt = store.StateQueued, time.Now().Add(credentialsWait)
+		v.Deferred = true
+	case errors.Is(e, &chat.Error{Reason: chat.ReasonUnavailable}) && time.Since(d.CreatedAt) < maxAge:
+		v.State, v.NextAt = store.StateQueued, time.Now().Add(jitter(2*downWait))
+		v.Deferred = true
+	case e.Permanent || d.Attempt >= maxAttempts || time.Since(d.CreatedAt) >= maxAge:
+		v.State = store.StateFailed
+	default:
+		v.State, v.NextAt = store.StateQueued, time.Now().Add(max(e.RetryAfter, backoff(d.Attempt)))
+	}
+	return v
+}
+
+func failed(e *chat.Error, d store.Delivery) store.Settlement {
+	return store.Settlement{State: store.StateFailed, MessageIDs: d.MessageIDs, Error: deliveryError(e)}
+}
+
+func deliveryError(e *chat.Error) *chat.DeliveryError {
+	return &chat.DeliveryError{
+		Reason: e.Reason, PlatformCode: e.PlatformCode, Message: e.Text, Hint: e.Hint, Permanent: e.Permanent,
+	}
+}
+
+// backoff is exponential with full jitter.
+func backoff(attempt int) time.Duration {
+	d := backoffBase << min(attempt-1, 20)
+	return jitter(min(d, backoffMax))
+}
+
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(rand.Int64N(int64(d))) + time.Millisecond
+}

@@ -1,0 +1,275 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/telemetry"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Parser verifies and parses a webhook: a platform's plugin.
+type Parser interface {
+	ParseMessage(ctx context.Context, r chat.Request) (chat.Batch, error)
+}
+
+// Inbox stores what a webhook said.
+type Inbox interface {
+	Append(ctx context.Context, in store.Inbound) (store.Appended, error)
+}
+
+// Settings of a Handler.
+type Settings struct {
+	Platform string // id of the platform
+	// ContentTypes returns the media types that it sends; empty: any.
+	ContentTypes func() []string
+	Parser       Parser
+	Inbox        Inbox
+	// Lane says which lane a message waits in.
+	Lane func(chat.Message) store.LaneKind
+	// Arrived is called after messages or receipts were stored.
+	Arrived func()
+	// MaxPerUser is how many messages of a user may wait or run; 0: no limit.
+	MaxPerUser   int
+	MaxBodyBytes int64
+	// Timeout bounds the work after the body was read.
+	Timeout time.Duration
+	// InFlight bounds the bytes of all bodies that are being worked on; shared by all handlers.
+	InFlight *semaphore.Weighted
+	Metrics  *telemetry.Metrics
+	Logger   *slog.Logger
+}
+
+// Handler is the webhook endpoint of one platform.
+type Handler struct{ Settings }
+
+// New returns the endpoint.
+func New(s Settings) *Handler { return &Handler{s} }
+
+// ServeHTTP answers one webhook.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	reply := h.serve(w, r, start)
+	write(w, reply)
+	h.Metrics.Webhook(h.Platform, reply.Status, time.Since(start))
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, start time.Time) chat.HTTPReply {
+	if problem := h.refuse(r); problem != nil {
+		if problem.Status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", "GET, POST")
+		}
+		return *problem
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
+	defer cancel()
+	budget := &budgetReader{ctx: ctx, r: http.MaxBytesReader(w, r.Body, h.MaxBodyBytes), budget: h.InFlight}
+	defer budget.release()
+	body, err := io.ReadAll(budget)
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return text(http.StatusRequestEntityTooLarge, fmt.Sprintf("body over %d bytes", h.MaxBodyBytes))
+		}
+		if errors.Is(err, errBudget) {
+			return h.unavailable(w, "too many webhooks at once", err)
+		}
+		return text(http.StatusBadRequest, "the body could not be read")
+	}
+	// The request must not end with a client that hangs up: what it sent whole is worth storing.
+	work, done := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
+	defer done()
+	return h.handle(work, w, request(r, body, start))
+}
+
+// refuse answers what can be told from the headers alone.
+func (h *Handler) refuse(r *http.Request) *chat.HTTPReply {
+	problem := func(status int, msg string) *chat.HTTPReply {
+		reply := text(status, msg)
+		return &reply
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		return problem(http.StatusMethodNotAllowed, "webhooks are POST; GET verifies the address")
+	}
+	if r.Method == http.MethodGet {
+		return nil
+	}
+	if r.ContentLength > h.MaxBodyBytes {
+		return problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("body over %d bytes", h.MaxBodyBytes))
+	}
+	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return problem(http.StatusUnsupportedMediaType, "compressed bodies are not taken: the signature covers the plain bytes")
+	}
+	types := h.ContentTypes()
+	if ct := r.Header.Get("Content-Type"); ct != "" && len(types) > 0 {
+		if media, _, err := mime.ParseMediaType(ct); err != nil || !slices.Contains(types, media) {
+			return problem(http.StatusUnsupportedMediaType, "content type must be "+strings.Join(types, " or "))
+		}
+	}
+	return nil
+}
+
+func (h *Handler) handle(ctx context.Context, w http.ResponseWriter, req chat.Request) chat.HTTPReply {
+	batch, err := h.Parser.ParseMessage(ctx, req)
+	if err != nil {
+		if errors.Is(err, &chat.Error{Reason: chat.ReasonParseFailed}) {
+			// Signed, but no webhook: the platform would send the same bytes for days.
+			h.Metrics.Issue(h.Platform, string(chat.ReasonParseFailed))
+			h.Logger.Error("a signed webhook could not be parsed; it is dropped", "platform", h.Platform,
+				"bytes", len(req.Body), "err", err)
+			return chat.HTTPReply{Status: http.StatusOK}
+		}
+		return h.unavailable(w, "the plugin did not answer", err)
+	}
+	switch batch.Verdict {
+	case chat.VerdictChallenge:
+		if batch.Reply == nil {
+			return text(http.StatusForbidden, "no answer to this challenge")
+		}
+		return *batch.Reply
+	case chat.VerdictValid:
+		return h.store(ctx, w, req, batch)
+	default:
+		return h.invalid(batch.Verification)
+	}
+}
+
+func (h *Handler) invalid(v chat.Verification) chat.HTTPReply {
+	h.Logger.Warn("webhook refused", "platform", h.Platform, "reason", v.Reason)
+	if v.Reply != nil && v.Reply.Status >= 400 && v.Reply.Status < 500 {
+		return *v.Reply
+	}
+	return text(http.StatusUnauthorized, "not signed by the platform")
+}
+
+func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Request, b chat.Batch) chat.HTTPReply {
+	for _, i := range b.Issues {
+		h.Metrics.Issue(h.Platform, i.Reason)
+		h.Logger.Warn("part of a webhook was not understood", "platform", h.Platform,
+			"path", i.Path, "reason", i.Reason, "detail", i.Detail)
+	}
+	for _, n := range b.Notices {
+		h.Logger.Info("notice", "platform", h.Platform, "account", n.Account, "kind", n.Kind, "summary", n.Summary)
+	}
+	for _, r := range b.Receipts {
+		h.Metrics.Receipt(h.Platform, string(r.Status))
+	}
+	if len(b.Messages)+len(b.Receipts)+len(b.Notices) > 0 {
+		added, err := h.Inbox.Append(ctx, h.inbound(req, b))
+		if err != nil {
+			return h.unavailable(w, "the webhook could not be stored", err)
+		}
+		h.Metrics.Appended(h.Platform, len(added.New), added.Duplicates)
+		h.Arrived()
+	}
+	if b.Reply != nil && b.Reply.Status >= 200 && b.Reply.Status < 300 {
+		return *b.Reply
+	}
+	return chat.HTTPReply{Status: http.StatusOK}
+}
+
+// inbound says where each message waits. A plugin speaks for its own platform only.
+func (h *Handler) inbound(req chat.Request, b chat.Batch) store.Inbound {
+	in := store.Inbound{
+		Receipts: b.Receipts, Notices: b.Notices, MaxPerUser: h.MaxPerUser,
+		Trace: []store.TraceEvent{{
+			At: req.ReceivedAt, Hop: "webhook.received", Duration: time.Since(req.ReceivedAt),
+			Detail: fmt.Sprintf("%d bytes, signature valid, %d messages, %d receipts",
+				len(req.Body), len(b.Messages), len(b.Receipts)),
+		}},
+	}
+	for _, m := range b.Messages {
+		m.Platform, m.ReceivedAt = h.Platform, req.ReceivedAt
+		in.Messages = append(in.Messages, store.InboundMessage{
+			Message: m, Conversation: Conversation(m), Lane: h.Lane(m),
+		})
+	}
+	for i := range in.Receipts {
+		in.Receipts[i].Platform = h.Platform
+	}
+	for i := range in.Notices {
+		in.Notices[i].Platform = h.Platform
+	}
+	return in
+}
+
+func (h *Handler) unavailable(w http.ResponseWriter, what string, err error) chat.HTTPReply {
+	h.Logger.Error(what+"; the platform is asked to deliver again", "platform", h.Platform, "err", err)
+	w.Header().Set("Retry-After", "5")
+	return text(http.StatusServiceUnavailable, what)
+}
+
+// Conversation returns the key of the chat that a message belongs to: platform, account, channel and
+// thread, each escaped, joined by slashes.
+func Conversation(m chat.Message) string {
+	parts := []string{m.Platform, m.Account, m.ChannelID}
+	if m.ThreadID != "" {
+		parts = append(parts, m.ThreadID)
+	}
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	return strings.Join(parts, "/")
+}
+
+func request(r *http.Request, body []byte, at time.Time) chat.Request {
+	req := chat.Request{Method: r.Method, URI: r.URL.RequestURI(), Body: body, ReceivedAt: at}
+	req.Headers = append(req.Headers, chat.Header{Name: "host", Value: r.Host})
+	for name, values := range r.Header {
+		for _, v := range values {
+			req.Headers = append(req.Headers, chat.Header{Name: strings.ToLower(name), Value: v})
+		}
+	}
+	slices.SortStableFunc(req.Headers, func(a, b chat.Header) int { return strings.Compare(a.Name, b.Name) })
+	return req
+}
+
+var errBudget = errors.New("ingress: no memory left for more bodies")
+
+// budgetReader takes from the shared budget what it has really read, so that neither many large bodies
+// nor many slow ones can starve the daemon.
+type budgetReader struct {
+	ctx    context.Context
+	r      io.Reader
+	budget *semaphore.Weighted
+	taken  int64
+}
+
+func (b *budgetReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if n > 0 {
+		if b.budget.Acquire(b.ctx, int64(n)) != nil {
+			return 0, errBudget
+		}
+		b.taken += int64(n)
+	}
+	return n, err
+}
+
+func (b *budgetReader) release() { b.budget.Release(b.taken) }
+
+func text(status int, msg string) chat.HTTPReply {
+	return chat.HTTPReply{Status: status, Body: []byte(msg + "\n")}
+}
+
+func write(w http.ResponseWriter, r chat.HTTPReply) {
+	ct := r.ContentType
+	if ct == "" {
+		ct = "text/plain; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", ct)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(r.Status)
+	_, _ = w.Write(r.Body) // the client is gone if this fails; nothing is lost
+}

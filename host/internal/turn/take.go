@@ -1,0 +1,248 @@
+package turn
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// The slots of a cause's deliveries. They are fixed, so that a repeated turn finds its own answer again
+// even if it tells its progress at other moments.
+const (
+	slotAnswer   = 1
+	slotProgress = 2
+	slotPartial  = 3 // and on
+)
+
+// take decides on a message and has it answered. cut is true when the daemon stops before the end.
+func (s *Stage) take(t store.Turn, log *slog.Logger) (r store.Result, cut bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Error("bug: a turn panicked", "panic", p, "stack", string(debug.Stack()))
+			r, cut = s.failed(t, "", "PANIC", fmt.Sprintf("the turn panicked: %v", p)), false
+		}
+	}()
+	if m := t.Message; m.Refusal != nil {
+		return silent(store.OutcomeRefused, m.Refusal.Reason+": "+m.Refusal.Detail, "policy.refused"), false
+	}
+	if t.Lane == store.LaneBusy {
+		return s.answer(t, store.OutcomeRefused, "TOO_MANY_TASKS", chat.Response{
+			Status: chat.StatusWarning, Text: "You have too many active tasks. Please wait for some to complete.",
+		}), false
+	}
+	if t.Attempt > maxAttempts {
+		return s.failed(t, "", "GIVEN_UP", fmt.Sprintf("the turn was cut %d times", t.Attempt-1)), false
+	}
+	if age := time.Since(t.Message.SentAt); s.MaxAge > 0 && !t.Message.SentAt.IsZero() && age > s.MaxAge {
+		return s.answer(t, store.OutcomeRefused, "STALE: sent "+age.Round(time.Second).String()+" ago", chat.Response{
+			Status: chat.StatusInfo, Text: "I was away. Please send it again if you still need it.",
+		}), false
+	}
+	plan, err := s.Planner.Plan(s.work, t)
+	if err != nil {
+		if s.work.Err() != nil {
+			return r, true
+		}
+		return s.failed(t, "", "ROUTE_FAILED", err.Error()), false
+	}
+	return s.follow(t, plan, log)
+}
+
+func (s *Stage) follow(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
+	var r store.Result
+	cut := false
+	switch {
+	case p.Agent != "":
+		r, cut = s.run(t, p, log)
+	case p.Reply != nil:
+		r = s.answer(t, p.Outcome, p.Why, *p.Reply)
+	default:
+		r = silent(p.Outcome, p.Why, "route.chosen")
+		return r, false
+	}
+	r.SetAgent = p.SetAgent
+	r.Trace = append([]store.TraceEvent{{At: time.Now(), Hop: "route.chosen", Detail: p.Why}}, r.Trace...)
+	return r, cut
+}
+
+// run has an agent answer the message.
+func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
+	ctx, cancel := context.WithTimeout(s.work, p.Timeout)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	history, err := s.Lanes.History(ctx, t.Conversation, p.Agent, p.History)
+	if err != nil {
+		log.Warn("the history could not be read; the agent runs without it", "err", err)
+	}
+	start := time.Now()
+	out := &outlet{stage: s, turn: t, log: log}
+	stopProgress := out.announceAfter(s.ProgressAfter)
+	end := s.Agents.Run(ctx, chat.Run{
+		ID: store.RunID(t.Cause), Agent: p.Agent, Conversation: t.Conversation, Message: &t.Message,
+		History: history, Deadline: deadline, Command: p.Command, Vars: p.Vars,
+	}, out.emit)
+	stopProgress()
+	if s.work.Err() != nil && end.Final == nil {
+		return store.Result{}, true
+	}
+	r := s.conclude(t, p, end)
+	r.Trace = append(out.trace(), store.TraceEvent{
+		At: time.Now(), Hop: "agent.end", Duration: time.Since(start),
+		Detail: fmt.Sprintf("agent %s: %s %s", p.Agent, r.Outcome, r.Reason),
+	})
+	r.Deliveries = append(out.late, r.Deliveries...)
+	if out.sent() && r.Outcome == store.OutcomeNothing {
+		r.Outcome, r.Reason = store.OutcomeAnswered, "answered in parts"
+	}
+	return r, false
+}
+
+// conclude turns the last event of a run into a result.
+func (s *Stage) conclude(t store.Turn, p Plan, end chat.Event) store.Result {
+	switch {
+	case end.Final != nil && end.Final.Response.Empty():
+		return store.Result{Outcome: store.OutcomeNothing, Reason: "the agent had nothing to say"}
+	case end.Final != nil:
+		r := s.answer(t, store.OutcomeAnswered, "", end.Final.Response)
+		r.HistoryAgent = p.Agent
+		now := time.Now()
+		r.History = []chat.Turn{
+			{Role: chat.RoleUser, Text: t.Message.Text, At: t.Message.ReceivedAt, Name: t.Message.User.DisplayName},
+			{Role: chat.RoleAgent, Text: end.Final.Response.Text, At: now},
+		}
+		return r
+	case end.Interrupt != nil:
+		return s.failed(t, "This agent asks for an approval, which this daemon cannot give.", "INTERRUPT_UNSUPPORTED",
+			"the agent interrupted its run; approvals are not available in this version")
+	case end.Error != nil:
+		return s.failed(t, end.Error.UserText, end.Error.Code, end.Error.Detail)
+	}
+	return s.failed(t, "", "NO_END", "the run ended without a terminal event")
+}
+
+// answer enqueues one response.
+func (s *Stage) answer(t store.Turn, o store.Outcome, reason string, resp chat.Response) store.Result {
+	return store.Result{Outcome: o, Reason: reason, Deliveries: []store.Delivery{delivery(t, slotAnswer, resp)}}
+}
+
+// failed tells the user one clear sentence; the reference leads the operator to the reason.
+func (s *Stage) failed(t store.Turn, userText, code, detail string) store.Result {
+	if userText == "" {
+		userText = "Something went wrong"
+	}
+	ref := store.Reference(t.Cause)
+	userText = strings.TrimSuffix(userText, ".") + " (ref " + ref + ")."
+	r := s.answer(t, store.OutcomeFailed, code+": "+detail, chat.Response{Status: chat.StatusError, Text: userText})
+	r.Reason = code + ": " + detail + " (ref " + ref + ")"
+	return r
+}
+
+// silent ends a turn without an answer; the reason stays visible.
+func silent(o store.Outcome, reason, hop string) store.Result {
+	return store.Result{
+		Outcome: o, Reason: reason,
+		Trace: []store.TraceEvent{{At: time.Now(), Hop: hop, Detail: reason}},
+	}
+}
+
+func delivery(t store.Turn, slot int, resp chat.Response) store.Delivery {
+	m := t.Message
+	if resp.ThreadID == "" {
+		resp.ThreadID = m.ThreadID
+	}
+	return store.Delivery{
+		ID: store.DeliveryID(t.Cause, slot), Cause: t.Cause, Ordinal: slot,
+		Platform: m.Platform, Account: m.Account, Conversation: t.Conversation, ChannelID: m.ChannelID,
+		Response: resp, CreatedAt: time.Now(),
+	}
+}
+
+// outlet takes what an agent says while it runs.
+type outlet struct {
+	stage *Stage
+	turn  store.Turn
+	log   *slog.Logger
+
+	mu       sync.Mutex
+	partials int
+	events   []store.TraceEvent
+	late     []store.Delivery // parts that could not be stored at once; they go with the result
+}
+
+const maxTrace = 100 // events of one run that are kept
+
+func (o *outlet) emit(e chat.Event) {
+	switch {
+	case e.Partial != nil && !e.Partial.Response.Empty():
+		o.mu.Lock()
+		slot := slotPartial + o.partials
+		o.partials++
+		o.mu.Unlock()
+		o.enqueue(slot, e.Partial.Response, "agent.partial")
+	case e.Progress != nil:
+		o.note("agent.progress", e.Progress.Text)
+	case e.ToolCall != nil:
+		o.note("agent.tool_call", e.ToolCall.Name)
+	case e.ToolResult != nil:
+		o.note("agent.tool_result", e.ToolResult.Summary)
+	}
+}
+
+// announceAfter tells the user once that the work goes on. The returned function stops it.
+func (o *outlet) announceAfter(d time.Duration) (stop func()) {
+	if d <= 0 {
+		return func() {}
+	}
+	done := make(chan struct{})
+	timer := time.AfterFunc(d, func() {
+		defer close(done)
+		o.enqueue(slotProgress, chat.Response{Text: "Still working on it…", Format: chat.FormatText}, "agent.slow")
+	})
+	return func() {
+		if !timer.Stop() {
+			<-done // so that it cannot overtake the answer
+		}
+	}
+}
+
+func (o *outlet) enqueue(slot int, resp chat.Response, hop string) {
+	ctx, cancel := context.WithTimeout(o.stage.work, lease)
+	defer cancel()
+	d := delivery(o.turn, slot, resp)
+	trace := []store.TraceEvent{{At: d.CreatedAt, Hop: hop, DeliveryID: d.ID}}
+	if err := o.stage.Lanes.Enqueue(ctx, o.turn, []store.Delivery{d}, trace); err != nil {
+		o.log.Error("a part of the answer could not be stored at once; it goes out with the result", "hop", hop, "err", err)
+		o.mu.Lock()
+		o.late = append(o.late, d)
+		o.mu.Unlock()
+		return
+	}
+	o.stage.Enqueued()
+}
+
+func (o *outlet) note(hop, detail string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.events) < maxTrace {
+		o.events = append(o.events, store.TraceEvent{At: time.Now(), Hop: hop, Detail: detail})
+	}
+}
+
+func (o *outlet) trace() []store.TraceEvent {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.events
+}
+
+func (o *outlet) sent() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.partials > 0
+}

@@ -1,0 +1,245 @@
+package turn
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/telemetry"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Plan is what is to be done with a message. Exactly one of Agent, Reply and Outcome is set.
+type Plan struct {
+	Agent   string // run this agent
+	Command *chat.Command
+	Vars    map[string]string
+	History int // turns of history that the agent gets
+	Timeout time.Duration
+
+	Reply   *chat.Response // answer at once
+	Outcome store.Outcome  // with Reply: the outcome; without: no answer at all
+
+	SetAgent *string // the user's choice from now on
+	Why      string  // one sentence for the trace: what decided
+}
+
+// Planner decides what is to be done with a message.
+type Planner interface {
+	Plan(ctx context.Context, t store.Turn) (Plan, error)
+}
+
+// Agents runs agents. Run returns the terminal event and never panics.
+type Agents interface {
+	Run(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event
+}
+
+// Lanes is where messages wait and turns end.
+type Lanes interface {
+	store.Lanes
+	History(ctx context.Context, conversation, agent string, n int) ([]chat.Turn, error)
+}
+
+// Settings of a Stage.
+type Settings struct {
+	Owner   string // of the leases: unique to this process
+	Lanes   Lanes
+	Planner Planner
+	Agents  Agents
+	// Enqueued is called after deliveries were put into the outbox.
+	Enqueued func()
+	// MaxConcurrent is how many agents may run at once.
+	MaxConcurrent int
+	// ProgressAfter is when a user is told once that the work goes on; 0: never.
+	ProgressAfter time.Duration
+	// MaxAge is how old a message may be, by the platform's time, to be still answered; 0: any age.
+	MaxAge  time.Duration
+	Metrics *telemetry.Metrics
+	Logger  *slog.Logger
+}
+
+const (
+	lease       = 10 * time.Second
+	renewEvery  = 3 * time.Second
+	pollEvery   = time.Second
+	maxAttempts = 3  // a message whose turn was cut so often by crashes is given up
+	hostWorkers = 16 // turns that the host answers by itself, at once
+)
+
+// Stage hands out turns. Start it once; Stop may be called at any time and any number of times.
+type Stage struct {
+	Settings
+	wake  map[store.LaneKind]chan struct{}
+	done  chan struct{} // closed when no new turns are to be taken
+	once  sync.Once
+	loops sync.WaitGroup
+	turns sync.WaitGroup
+	work  context.Context // ends when running turns must end
+	cut   context.CancelFunc
+}
+
+// New returns a stage that does nothing yet.
+func New(s Settings) *Stage {
+	st := &Stage{Settings: s, done: make(chan struct{}), wake: map[store.LaneKind]chan struct{}{}}
+	for _, k := range []store.LaneKind{store.LaneTurn, store.LaneNow, store.LaneBusy} {
+		st.wake[k] = make(chan struct{}, 1)
+	}
+	st.work, st.cut = context.WithCancel(context.Background())
+	return st
+}
+
+// Start begins to take turns.
+func (s *Stage) Start() {
+	s.loops.Go(func() { s.dispatch(store.LaneTurn, s.MaxConcurrent) })
+	s.loops.Go(func() { s.dispatch(store.LaneNow, hostWorkers) })
+	s.loops.Go(func() { s.dispatch(store.LaneBusy, hostWorkers) })
+	s.loops.Go(s.renew)
+}
+
+// Wake says that there may be work. It never blocks.
+func (s *Stage) Wake() {
+	for k := range s.wake {
+		s.wakeLane(k)
+	}
+}
+
+func (s *Stage) wakeLane(k store.LaneKind) {
+	select {
+	case s.wake[k] <- struct{}{}:
+	default:
+	}
+}
+
+// Stop takes no new turns and waits for the running ones until ctx ends; then they are cut and their
+// messages go back to the inbox.
+func (s *Stage) Stop(ctx context.Context) {
+	s.once.Do(func() { close(s.done) })
+	finished := make(chan struct{})
+	go func() { s.turns.Wait(); close(finished) }()
+	select {
+	case <-finished:
+	case <-ctx.Done():
+		s.Logger.Warn("turns are cut; their messages will be answered after the next start")
+	}
+	s.cut()
+	<-finished
+	s.loops.Wait()
+}
+
+// dispatch keeps up to width turns of one kind of lane running.
+func (s *Stage) dispatch(kind store.LaneKind, width int) {
+	free := make(chan struct{}, width)
+	for range width {
+		free <- struct{}{}
+	}
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-s.wake[kind]:
+		case <-poll.C:
+		}
+		for s.claim(kind, free) {
+		}
+	}
+}
+
+// claim starts as many turns as there are free slots and reports whether there may be more to claim.
+func (s *Stage) claim(kind store.LaneKind, free chan struct{}) bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+	}
+	n := len(free)
+	if n == 0 {
+		return false // a finishing turn wakes the loop
+	}
+	ctx, cancel := context.WithTimeout(s.work, lease)
+	defer cancel()
+	turns, err := s.Lanes.Claim(ctx, s.Owner, kind, n, lease)
+	if err != nil {
+		if s.work.Err() == nil {
+			s.Logger.Error("no turns could be claimed; tried again in a second", "err", err)
+		}
+		return false
+	}
+	for _, t := range turns {
+		<-free
+		s.turns.Go(func() {
+			s.handle(t)
+			free <- struct{}{}
+			s.wakeLane(kind)
+		})
+	}
+	return len(turns) == n && n > 0 && len(free) > 0
+}
+
+// renew keeps the leases of everything that this process holds, until the last turn is over.
+func (s *Stage) renew() {
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.work.Done():
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(s.work, renewEvery)
+		if err := s.Lanes.Renew(ctx, s.Owner, lease); err != nil && s.work.Err() == nil {
+			s.Logger.Error("leases could not be renewed; turns may be repeated", "err", err)
+		}
+		cancel()
+	}
+}
+
+// handle takes one turn from claim to outcome.
+func (s *Stage) handle(t store.Turn) {
+	start := time.Now()
+	log := s.Logger.With("cause", t.Cause)
+	r, cut := s.take(t, log)
+	if cut {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.work), lease)
+		defer cancel()
+		if err := s.Lanes.Release(ctx, t); err != nil && !errors.Is(err, store.ErrFenced) {
+			log.Warn("the message could not be given back; its lease runs out by itself", "err", err)
+		}
+		return
+	}
+	if !s.finish(t, r, log) {
+		return
+	}
+	s.Metrics.Turn(r.Outcome, time.Since(start))
+	log.Info("turn finished", "outcome", r.Outcome, "reason", r.Reason, "deliveries", len(r.Deliveries),
+		"took", time.Since(start).Round(time.Millisecond))
+	if len(r.Deliveries) > 0 {
+		s.Enqueued()
+	}
+}
+
+// finish records the result; while the store is away it keeps trying until the lease is lost.
+func (s *Stage) finish(t store.Turn, r store.Result, log *slog.Logger) bool {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.work), lease)
+		err := s.Lanes.Finish(ctx, t, r)
+		cancel()
+		switch {
+		case err == nil:
+			return true
+		case errors.Is(err, store.ErrFenced):
+			log.Warn("the turn was taken over; its result is void")
+			return false
+		}
+		log.Error("the turn's result could not be stored; tried again", "err", err)
+		select {
+		case <-s.work.Done():
+			return false // the message is still in the inbox and will be answered again
+		case <-time.After(wait):
+		}
+	}
+}

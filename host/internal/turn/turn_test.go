@@ -1,0 +1,356 @@
+package turn_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/telemetry"
+	"github.com/aof-dev/aofd/host/internal/turn"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// lanes hands out the given turns once and remembers how they ended.
+type lanes struct {
+	store.Lanes
+	mu        sync.Mutex
+	waiting   []store.Turn
+	enqueued  []store.Delivery
+	results   map[string]store.Result
+	released  []string
+	finishErr []error // of the next calls of Finish
+	noEnqueue bool
+}
+
+func (l *lanes) Claim(_ context.Context, _ string, k store.LaneKind, n int, _ time.Duration) ([]store.Turn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var got, rest []store.Turn
+	for _, t := range l.waiting {
+		if t.Lane == k && len(got) < n {
+			got = append(got, t)
+		} else {
+			rest = append(rest, t)
+		}
+	}
+	l.waiting = rest
+	return got, nil
+}
+
+func (l *lanes) Renew(context.Context, string, time.Duration) error { return nil }
+
+func (l *lanes) Release(_ context.Context, t store.Turn) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.released = append(l.released, t.Cause)
+	return nil
+}
+
+func (l *lanes) Enqueue(_ context.Context, _ store.Turn, d []store.Delivery, _ []store.TraceEvent) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.noEnqueue {
+		return errors.New("store down")
+	}
+	l.enqueued = append(l.enqueued, d...)
+	return nil
+}
+
+func (l *lanes) Finish(_ context.Context, t store.Turn, r store.Result) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.finishErr) > 0 {
+		err := l.finishErr[0]
+		l.finishErr = l.finishErr[1:]
+		return err
+	}
+	l.results[t.Cause] = r
+	return nil
+}
+
+func (l *lanes) History(context.Context, string, string, int) ([]chat.Turn, error) { return nil, nil }
+
+type planner func(store.Turn) (turn.Plan, error)
+
+func (p planner) Plan(_ context.Context, t store.Turn) (turn.Plan, error) { return p(t) }
+
+type agents func(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event
+
+func (a agents) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event {
+	return a(ctx, r, emit)
+}
+
+func claimed(id string, change func(*store.Turn)) store.Turn {
+	t := store.Turn{
+		Cause: "p/a/" + id, Conversation: "p/a/c", Lane: store.LaneTurn, Attempt: 1,
+		Message: chat.Message{ID: id, Platform: "p", Account: "a", ChannelID: "c", Text: "hello", SentAt: time.Now()},
+	}
+	if change != nil {
+		change(&t)
+	}
+	return t
+}
+
+func toAgent(store.Turn) (turn.Plan, error) {
+	return turn.Plan{Agent: "x", Timeout: time.Minute, Why: "test"}, nil
+}
+
+func says(text string) agents {
+	return func(context.Context, chat.Run, func(chat.Event)) chat.Event {
+		return chat.Event{Final: &chat.Final{Response: chat.Response{Text: text}}}
+	}
+}
+
+func settings(l *lanes, p planner, a agents) turn.Settings {
+	l.results = map[string]store.Result{}
+	return turn.Settings{
+		Owner: "me", Lanes: l, Planner: p, Agents: a, Enqueued: func() {}, MaxConcurrent: 2,
+		Logger:  slog.New(slog.DiscardHandler),
+		Metrics: telemetry.New("test", func() (store.Backlog, error) { return store.Backlog{}, nil }),
+	}
+}
+
+// run takes turns for d of synctest's clock.
+func run(t *testing.T, s turn.Settings, d time.Duration) {
+	t.Helper()
+	st := turn.New(s)
+	st.Start()
+	st.Wake()
+	time.Sleep(d)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	st.Stop(ctx)
+	st.Stop(ctx)
+}
+
+// Every cause ends with exactly one outcome, and whoever is not answered leaves a reason.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	reply := func(r chat.Response, o store.Outcome) planner {
+		return func(store.Turn) (turn.Plan, error) { return turn.Plan{Reply: &r, Outcome: o, Why: "builtin"}, nil }
+	}
+	failing := func(e chat.AgentError) agents {
+		return func(context.Context, chat.Run, func(chat.Event)) chat.Event { return chat.Event{Error: &e} }
+	}
+	cases := []struct {
+		name     string
+		change   func(*store.Turn)
+		plan     planner
+		agent    agents
+		want     store.Outcome
+		says     string // part of the answer; empty: no answer
+		reason   string // part of the reason
+		answered bool
+	}{
+		{"answered", nil, toAgent, says("fine"), store.OutcomeAnswered, "fine", "", true},
+		{"nothing to say", nil, toAgent, says(""), store.OutcomeNothing, "", "nothing to say", false},
+		{
+			"agent failed", nil, toAgent, failing(chat.AgentError{Code: "AGENT_EXIT", Detail: "exit 3"}),
+			store.OutcomeFailed, "Something went wrong (ref ", "AGENT_EXIT: exit 3", true,
+		},
+		{
+			"agent says how it failed", nil, toAgent, failing(chat.AgentError{Code: "X", UserText: "No such pod."}),
+			store.OutcomeFailed, "No such pod (ref ", "X", true,
+		},
+		{"interrupted", nil, toAgent, func(context.Context, chat.Run, func(chat.Event)) chat.Event {
+			return chat.Event{Interrupt: &chat.Interrupt{}}
+		}, store.OutcomeFailed, "approval", "INTERRUPT_UNSUPPORTED", true},
+		{"agent without an end", nil, toAgent, func(context.Context, chat.Run, func(chat.Event)) chat.Event {
+			return chat.Event{}
+		}, store.OutcomeFailed, "Something went wrong", "NO_END", true},
+		{
+			"panic", nil, func(store.Turn) (turn.Plan, error) { panic("boom") }, nil,
+			store.OutcomeFailed, "Something went wrong", "PANIC", true,
+		},
+		{
+			"routing failed", nil, func(store.Turn) (turn.Plan, error) { return turn.Plan{}, errors.New("store") }, nil,
+			store.OutcomeFailed, "Something went wrong", "ROUTE_FAILED", true,
+		},
+		{"builtin", nil, reply(chat.Response{Text: "help"}, store.OutcomeAnswered), nil, store.OutcomeAnswered, "help", "builtin", true},
+		{"no prompt", nil, func(store.Turn) (turn.Plan, error) {
+			return turn.Plan{Outcome: store.OutcomeNothing, Why: "a reaction"}, nil
+		}, nil, store.OutcomeNothing, "", "a reaction", false},
+		{"sender not allowed", func(t *store.Turn) {
+			t.Message.Refusal = &chat.Refusal{Reason: "SENDER_NOT_ALLOWED", Detail: "…0123"}
+		}, toAgent, says("leak"), store.OutcomeRefused, "", "SENDER_NOT_ALLOWED", false},
+		{
+			"too many tasks", func(t *store.Turn) { t.Lane = store.LaneBusy }, toAgent, says("no"),
+			store.OutcomeRefused, "too many active tasks", "TOO_MANY_TASKS", true,
+		},
+		{
+			"stale", func(t *store.Turn) { t.Message.SentAt = time.Now().Add(-2 * time.Hour) }, toAgent, says("no"),
+			store.OutcomeRefused, "I was away", "STALE", true,
+		},
+		{
+			"given up", func(t *store.Turn) { t.Attempt = 4 }, toAgent, says("no"),
+			store.OutcomeFailed, "Something went wrong", "GIVEN_UP", true,
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := &lanes{waiting: []store.Turn{claimed("1", c.change)}}
+				s := settings(l, c.plan, c.agent)
+				s.MaxAge = time.Hour
+				run(t, s, time.Second)
+				r, ok := l.results["p/a/1"]
+				if !ok || r.Outcome != c.want || !strings.Contains(r.Reason, c.reason) {
+					t.Fatalf("result %+v, %v; want %s", r, ok, c.want)
+				}
+				if got := len(r.Deliveries) == 1; got != c.answered {
+					t.Fatalf("answered %v, want %v: %+v", got, c.answered, r.Deliveries)
+				}
+				if c.answered && !strings.Contains(r.Deliveries[0].Response.Text, c.says) {
+					t.Errorf("answer %q, want %q", r.Deliveries[0].Response.Text, c.says)
+				}
+			})
+		})
+	}
+}
+
+// What the user reads never holds the detail that the operator needs.
+func TestFailureKeepsTheDetailFromTheUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lanes{waiting: []store.Turn{claimed("1", nil)}}
+		run(t, settings(l, toAgent, func(context.Context, chat.Run, func(chat.Event)) chat.Event {
+			return chat.Event{Error: &chat.AgentError{Code: "C", Detail: "dial 10.1.2.3 refused"}}
+		}), time.Second)
+		r := l.results["p/a/1"]
+		text := r.Deliveries[0].Response.Text
+		if strings.Contains(text, "10.1.2.3") || !strings.Contains(r.Reason, "10.1.2.3") {
+			t.Errorf("user reads %q, operator reads %q", text, r.Reason)
+		}
+		if ref := store.Reference("p/a/1"); !strings.Contains(text, ref) || !strings.Contains(r.Reason, ref) {
+			t.Errorf("the reference %s must stand in both %q and %q", ref, text, r.Reason)
+		}
+	})
+}
+
+// The ids of answers depend on the message alone, so that a repeated turn enqueues nothing new.
+func TestRepeatedTurnHasTheSameIDs(t *testing.T) {
+	t.Parallel()
+	ids := func(progress time.Duration) (out []string) {
+		synctest.Test(t, func(t *testing.T) {
+			l := &lanes{waiting: []store.Turn{claimed("1", nil)}}
+			s := settings(l, toAgent, func(_ context.Context, _ chat.Run, emit func(chat.Event)) chat.Event {
+				emit(chat.Event{Partial: &chat.Partial{Response: chat.Response{Text: "part"}}})
+				time.Sleep(5 * time.Second)
+				return chat.Event{Final: &chat.Final{Response: chat.Response{Text: "end"}}}
+			})
+			s.ProgressAfter = progress
+			run(t, s, time.Minute)
+			for _, d := range append(l.enqueued, l.results["p/a/1"].Deliveries...) {
+				if d.Response.Text != "Still working on it…" {
+					out = append(out, d.ID+"="+d.Response.Text)
+				}
+			}
+		})
+		return out
+	}
+	with, without := ids(time.Second), ids(0)
+	if strings.Join(with, " ") != strings.Join(without, " ") || len(with) != 2 {
+		t.Errorf("ids %v, then %v", with, without)
+	}
+}
+
+func TestProgressIsToldOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lanes{waiting: []store.Turn{claimed("1", nil)}}
+		s := settings(l, toAgent, func(ctx context.Context, _ chat.Run, _ func(chat.Event)) chat.Event {
+			time.Sleep(45 * time.Second)
+			return chat.Event{Final: &chat.Final{Response: chat.Response{Text: "end"}}}
+		})
+		s.ProgressAfter = 10 * time.Second
+		run(t, s, time.Minute)
+		if len(l.enqueued) != 1 || l.enqueued[0].Response.Text != "Still working on it…" {
+			t.Errorf("told %+v", l.enqueued)
+		}
+	})
+}
+
+// A part that the store did not take at once is not lost: it goes out before the answer.
+func TestLatePartGoesWithTheResult(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lanes{waiting: []store.Turn{claimed("1", nil)}, noEnqueue: true}
+		run(t, settings(l, toAgent, func(_ context.Context, _ chat.Run, emit func(chat.Event)) chat.Event {
+			emit(chat.Event{Partial: &chat.Partial{Response: chat.Response{Text: "part"}}})
+			return chat.Event{Final: &chat.Final{Response: chat.Response{Text: "end"}}}
+		}), time.Second)
+		d := l.results["p/a/1"].Deliveries
+		if len(d) != 2 || d[0].Response.Text != "part" || d[1].Response.Text != "end" {
+			t.Errorf("deliveries %+v", d)
+		}
+	})
+}
+
+func TestConcurrencyHolds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lanes{}
+		for _, id := range []string{"1", "2", "3", "4", "5"} {
+			l.waiting = append(l.waiting, claimed(id, nil))
+		}
+		var mu sync.Mutex
+		running, most := 0, 0
+		run(t, settings(l, toAgent, func(context.Context, chat.Run, func(chat.Event)) chat.Event {
+			mu.Lock()
+			running++
+			most = max(most, running)
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return chat.Event{Final: &chat.Final{}}
+		}), time.Minute)
+		if most != 2 || len(l.results) != 5 {
+			t.Errorf("%d ran at once, want 2; %d ended, want 5", most, len(l.results))
+		}
+	})
+}
+
+// A turn that a stop cuts off gives its message back; nobody is told that something failed.
+func TestStopGivesTheMessageBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lanes{waiting: []store.Turn{claimed("1", nil)}}
+		run(t, settings(l, toAgent, func(ctx context.Context, _ chat.Run, _ func(chat.Event)) chat.Event {
+			<-ctx.Done()
+			return chat.Event{Error: &chat.AgentError{Code: "AGENT_CANCELLED"}}
+		}), time.Second)
+		if len(l.released) != 1 || len(l.results) != 0 {
+			t.Errorf("released %v, results %v", l.released, l.results)
+		}
+	})
+}
+
+// While the store is away the result is kept and stored later; when the lease is lost it is void.
+func TestResultSurvivesAStoreThatIsAway(t *testing.T) {
+	t.Parallel()
+	for name, last := range map[string]error{"stored": nil, "fenced": store.ErrFenced} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				away := errors.New("disk full")
+				l := &lanes{waiting: []store.Turn{claimed("1", nil)}, finishErr: []error{away, away}}
+				if last != nil {
+					l.finishErr = append(l.finishErr, last)
+				}
+				run(t, settings(l, toAgent, says("fine")), time.Minute)
+				if _, ok := l.results["p/a/1"]; ok != (last == nil) {
+					t.Errorf("stored %v, results %v", ok, l.results)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,192 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/aof-dev/aofd/host/internal/catalog"
+	"github.com/aof-dev/aofd/host/internal/config"
+	"github.com/aof-dev/aofd/sdk/chat"
+	"github.com/aof-dev/aofd/sdk/version"
+)
+
+// platform is one configured platform: its block of the configuration and its plugin. A platform whose
+// plugin does not start is kept and tried again; until then it answers that it is not available.
+type platform struct {
+	id    string
+	block config.Platform
+	log   *slog.Logger
+
+	mu     sync.RWMutex
+	plugin *catalog.Plugin // nil until it started and took its configuration
+	reason string          // why it is nil
+
+	cancel context.CancelFunc
+	done   chan struct{} // nil when nothing is being tried
+}
+
+func (d *daemon) openCatalog() (*catalog.Catalog, error) {
+	return catalog.Open(catalog.Settings{
+		Dirs: d.cfg.PluginDirs, HostVersion: version.String(), Logger: d.log, LogLevel: d.cfg.LogLevel,
+		Observe: d.metrics.Call,
+		OnState: func(plugin string, st catalog.Status, crashed bool) {
+			d.metrics.PluginReady(plugin, st.State == catalog.StateReady)
+			if crashed {
+				d.metrics.PluginCrashed(plugin)
+			}
+		},
+	})
+}
+
+// bringUp starts the plugin of each platform and gives it its configuration. What is wrong with the
+// configuration is added to diags; a plugin that only does not start is tried again in the background.
+func (d *daemon) bringUp(ctx context.Context, diags config.Diagnostics) ([]*platform, config.Diagnostics, error) {
+	var out []*platform
+	for _, block := range d.cfg.Platforms {
+		p := &platform{id: block.ID, block: block, log: d.log.With("platform", block.ID)}
+		found, err := p.start(ctx, d.catalog)
+		diags = append(diags, found...)
+		switch {
+		case ctx.Err() != nil:
+			return out, diags, ctx.Err()
+		case errors.Is(err, catalog.ErrNotFound):
+			diags = append(diags, config.Diagnostic{
+				Severity: config.SeverityError, Pos: block.Pos,
+				Text: fmt.Sprintf("platform %s is enabled, but no plugin aof-platform-%s was found", block.ID, block.ID),
+				Hint: fmt.Sprintf("put aof-platform-%s into one of %v, or set enabled: false", block.ID, d.cfg.PluginDirs),
+			})
+			continue
+		case err != nil && !found.HasErrors():
+			p.log.Error("the plugin did not start; it is tried again", "err", err)
+		}
+		out = append(out, p)
+	}
+	return out, diags, nil
+}
+
+// start launches the plugin and configures it. Diagnostics with errors mean that the configuration is at
+// fault, so that trying again is of no use.
+func (p *platform) start(ctx context.Context, c *catalog.Catalog) (config.Diagnostics, error) {
+	plugin, err := c.Start(ctx, p.id)
+	if err != nil {
+		p.fail(err.Error())
+		return nil, err
+	}
+	cfg, diags := p.block.Bind(plugin.Info().ConfigSchema)
+	if diags.HasErrors() {
+		p.fail("its configuration is not valid")
+		return diags, nil
+	}
+	found, err := plugin.ValidateConfig(ctx, cfg)
+	diags = append(diags, p.block.Locate(found)...)
+	if err != nil || diags.HasErrors() {
+		p.fail("its configuration is not valid")
+		return diags, err
+	}
+	if _, err := plugin.Configure(ctx, cfg); err != nil {
+		p.fail(err.Error())
+		return diags, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.plugin, p.reason = plugin, ""
+	return diags, nil
+}
+
+func (p *platform) fail(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reason = reason
+}
+
+// keepTrying starts a plugin that did not start, in the background, until it does or stop is called.
+func (p *platform) keepTrying(c *catalog.Catalog) {
+	if p.live() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel, p.done = cancel, make(chan struct{})
+	go func() {
+		defer close(p.done)
+		_, err := backoff.Retry(ctx, func() (struct{}, error) {
+			diags, err := p.start(ctx, c)
+			if diags.HasErrors() {
+				return struct{}{}, backoff.Permanent(errors.New("its configuration is not valid"))
+			}
+			return struct{}{}, err
+		}, backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(0),
+			backoff.WithNotify(func(err error, wait time.Duration) {
+				p.log.Error("the plugin did not start; it is tried again", "in", wait.Round(time.Second), "err", err)
+			}))
+		if err != nil && ctx.Err() == nil {
+			p.log.Error("the plugin cannot be used; mend it and restart the daemon", "err", err)
+		}
+	}()
+}
+
+func (p *platform) stop() {
+	if p.cancel != nil {
+		p.cancel()
+		<-p.done
+	}
+}
+
+func (p *platform) live() *catalog.Plugin {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.plugin
+}
+
+func (p *platform) limits() chat.Limits {
+	if plugin := p.live(); plugin != nil && plugin.Info().Platform != nil {
+		return plugin.Info().Platform.Limits
+	}
+	return chat.Limits{}
+}
+
+// contentTypes are the media types of the platform's webhooks; empty while nothing is known.
+func (p *platform) contentTypes() []string {
+	if plugin := p.live(); plugin != nil && plugin.Info().Platform != nil {
+		return plugin.Info().Platform.WebhookContentTypes
+	}
+	return nil
+}
+
+// status returns the state of the plugin; a platform whose plugin never started is "missing".
+func (p *platform) status() catalog.Status {
+	p.mu.RLock()
+	plugin, reason := p.plugin, p.reason
+	p.mu.RUnlock()
+	if plugin == nil {
+		return catalog.Status{State: catalog.StateMissing, Reason: reason}
+	}
+	return plugin.Status()
+}
+
+// ParseMessage asks the plugin.
+func (p *platform) ParseMessage(ctx context.Context, r chat.Request) (chat.Batch, error) {
+	plugin := p.live()
+	if plugin == nil {
+		return chat.Batch{}, p.unavailable()
+	}
+	return plugin.ParseMessage(ctx, r)
+}
+
+// SendResponse asks the plugin.
+func (p *platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error) {
+	plugin := p.live()
+	if plugin == nil {
+		return chat.Sent{}, p.unavailable()
+	}
+	return plugin.SendResponse(ctx, d)
+}
+
+func (p *platform) unavailable() error {
+	return &chat.Error{Reason: chat.ReasonUnavailable, Text: "platform(" + p.id + "): the plugin does not run"}
+}

@@ -1,0 +1,89 @@
+package host
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aof-dev/aofd/host/internal/api"
+	"github.com/aof-dev/aofd/host/internal/catalog"
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/version"
+)
+
+// reasons says why the daemon is not ready, one sentence each; none means that it is.
+func (d *daemon) reasons(ctx context.Context) (out []string) {
+	if err := d.store.Ping(ctx); err != nil {
+		out = append(out, fmt.Sprintf("the store takes no writes: %v", err))
+	}
+	for _, p := range d.platforms {
+		if st := p.status(); st.State != catalog.StateReady {
+			out = append(out, fmt.Sprintf("platform %s is %s: %s", p.id, st.State, st.Reason))
+		}
+	}
+	return out
+}
+
+// Status implements api.Daemon.
+func (d *daemon) Status(ctx context.Context) (api.Status, error) {
+	backlog, err := d.store.Backlog(ctx)
+	if err != nil {
+		return api.Status{}, err
+	}
+	times, err := d.store.LastTimes(ctx)
+	if err != nil {
+		return api.Status{}, err
+	}
+	out := api.Status{
+		Version: version.String(), StartedAt: d.startedAt, Reasons: d.reasons(ctx), Backlog: backlog,
+		WebhookAddress: d.address,
+	}
+	for _, p := range d.platforms {
+		st := p.status()
+		entry := api.Platform{
+			ID: p.id, State: string(st.State), Reason: st.Reason, Version: st.Version, Crashes: st.Crashes, PID: st.PID,
+			LastIn: times[p.id].In, LastOut: times[p.id].Out, WebhookPaths: d.webhookPaths(p.id),
+		}
+		for _, a := range st.Accounts {
+			entry.Accounts = append(entry.Accounts, a.ID)
+		}
+		out.Platforms = append(out.Platforms, entry)
+	}
+	return out, nil
+}
+
+// Plugins implements api.Daemon.
+func (d *daemon) Plugins() (out []api.Plugin) {
+	for _, f := range d.catalog.Found() {
+		entry := api.Plugin{ID: f.ID, Kind: string(f.Kind), Path: f.Path, State: "available"}
+		if f.Refused != "" {
+			entry.State, entry.Reason = "refused", f.Refused
+		}
+		for _, p := range d.platforms {
+			if plugin := p.live(); p.id == f.ID && f.Refused == "" && entry.Kind == "platform" {
+				st := p.status()
+				entry.State, entry.Reason, entry.Version = string(st.State), st.Reason, st.Version
+				if plugin != nil {
+					entry.Capabilities = plugin.Info().Capabilities
+				}
+			}
+		}
+		out = append(out, entry)
+	}
+	return out
+}
+
+// Agents implements api.Daemon.
+func (d *daemon) Agents() (out []api.Agent) {
+	for _, a := range d.cfg.Agents {
+		out = append(out, api.Agent{
+			Name: a.Name, Description: a.Description, Runner: a.Runner(), File: a.Pos.File,
+			Available: d.agents.available(a.Name),
+		})
+	}
+	return out
+}
+
+// Trace implements api.Daemon.
+func (d *daemon) Trace(ctx context.Context, id string) ([]store.TraceEvent, error) {
+	return d.store.Trace(ctx, id)
+}

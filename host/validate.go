@@ -1,0 +1,44 @@
+package host
+
+import (
+	"context"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/config"
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/telemetry"
+	"github.com/aof-dev/aofd/sdk/version"
+)
+
+// Validate checks a configuration as Run would, with each platform's plugin asked about its block, and
+// returns the warnings. It takes no messages, opens no listener and leaves the data directory alone. A
+// configuration that cannot be used is a *ConfigError.
+func Validate(ctx context.Context, s Settings) (config.Diagnostics, error) {
+	cfg, diags := config.Load(s.Config)
+	if cfg == nil {
+		return nil, &ConfigError{diags}
+	}
+	d := &daemon{cfg: cfg, log: s.Logger, startedAt: time.Now()}
+	defer d.close()
+	d.metrics = telemetry.New(version.String(), func() (store.Backlog, error) { return store.Backlog{}, nil })
+	d.agents, diags = newAgents(cfg, d.log, diags)
+	var err error
+	if d.catalog, err = d.openCatalog(); err != nil {
+		return nil, err
+	}
+	platforms, diags, err := d.bringUp(ctx, diags)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range platforms {
+		if st := p.status(); p.live() == nil && !diags.HasErrors() {
+			diags = append(diags, config.Diagnostic{
+				Severity: config.SeverityError, Pos: p.block.Pos, Text: "the plugin does not start: " + st.Reason,
+			})
+		}
+	}
+	if diags.HasErrors() {
+		return nil, &ConfigError{diags}
+	}
+	return diags, nil
+}

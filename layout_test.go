@@ -1,0 +1,220 @@
+package aofd_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/aof-dev/aofd/"
+
+// rule says what the packages of one folder may import from this module and from others. The standard
+// library is always allowed. The longest folder that matches a package is its rule; "self" is that folder.
+type rule struct {
+	folder string
+	module []string // folders of this module, with all below them
+	others []string // prefixes of import paths
+	why    string
+}
+
+// stages of the pipeline know the store's words and the metrics, and never each other: host.go alone knows
+// their order.
+var stageMay = []string{"self", "sdk/chat", "host/internal/store!", "host/internal/telemetry"}
+
+var rules = []rule{
+	{"proto/gen", []string{"self"}, []string{"google.golang.org/", "connectrpc.com/connect"}, "stubs are generated"},
+	{"sdk/chat", nil, nil, "the vocabulary needs nothing"},
+	{"sdk/version", nil, nil, "a word about the build"},
+	{
+		"sdk/wire",
+		[]string{"self", "sdk/chat", "proto/gen/aof/plugin", "proto/gen/aof/platform", "proto/gen/aof/agent"},
+		[]string{"google.golang.org/", "github.com/hashicorp/go-plugin"},
+		"the only room that sees the stubs of plugins and agents",
+	},
+	{
+		"sdk/platform",
+		[]string{"self", "sdk/chat", "sdk/wire", "sdk/version"},
+		[]string{"google.golang.org/grpc", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "github.com/google/jsonschema-go"},
+		"what a platform author needs",
+	},
+	{
+		"sdk/agent",
+		[]string{"self", "sdk/chat", "sdk/wire", "sdk/version"},
+		[]string{"google.golang.org/grpc"},
+		"what an agent author needs",
+	},
+	{
+		"plugin/whatsapp",
+		[]string{"self", "sdk/chat", "sdk/platform", "sdk/version"},
+		[]string{"github.com/rivo/uniseg", "golang.org/x/", "github.com/google/uuid", "github.com/cenkalti/backoff"},
+		"a plugin is built against the SDK only",
+	},
+	{"host/internal/store", []string{"sdk/chat"}, nil, "the words of the store, without SQL"},
+	{
+		"host/internal/store/sqlite",
+		[]string{"self", "host/internal/store", "sdk/chat"},
+		[]string{"modernc.org/sqlite", "github.com/pressly/goose/v3", "github.com/gofrs/flock", "golang.org/x/"},
+		"a room that knows SQL",
+	},
+	{"host/internal/store/storetest", []string{"host/internal/store", "sdk/chat"}, []string{"github.com/google/go-cmp"}, "the suite of all stores"},
+	{"host/internal/telemetry", []string{"host/internal/store!"}, []string{"github.com/prometheus/"}, "metric names"},
+	{"host/internal/ingress", stageMay, []string{"golang.org/x/sync"}, "a stage"},
+	{"host/internal/turn", stageMay, nil, "a stage"},
+	{"host/internal/egress", stageMay, []string{"golang.org/x/time"}, "a stage"},
+	{"host/internal/router", []string{"self", "sdk/chat", "host/internal/config"}, []string{"golang.org/x/text"}, "a stage"},
+	{"host/internal/session", []string{"self", "sdk/chat"}, []string{"github.com/agext/levenshtein"}, "a stage"},
+	{
+		"host/internal/runner",
+		[]string{"self", "sdk/chat", "sdk/wire", "host/internal/config"},
+		[]string{"google.golang.org/grpc", "golang.org/x/"},
+		"what runs agents",
+	},
+	{
+		"host/internal/config",
+		[]string{"sdk/chat"},
+		[]string{"go.yaml.in/yaml/v4", "github.com/google/jsonschema-go", "github.com/agext/levenshtein", "golang.org/x/"},
+		"YAML becomes checked values here and nowhere else",
+	},
+	{
+		"host/internal/catalog",
+		[]string{"self", "sdk/chat", "sdk/wire"},
+		[]string{"github.com/hashicorp/", "google.golang.org/grpc", "github.com/Masterminds/semver/v3", "github.com/cenkalti/backoff/v5", "github.com/gofrs/flock", "golang.org/x/"},
+		"the only room of the host that knows go-plugin",
+	},
+	{
+		"host/internal/api",
+		[]string{"self", "host/internal/store!", "proto/gen/aof/host"},
+		[]string{"connectrpc.com/connect", "google.golang.org/protobuf", "google.golang.org/genproto"},
+		"the only room that knows aof.host.v1",
+	},
+	{
+		"host",
+		[]string{"self", "sdk/chat", "sdk/version", "proto/gen/aof/host"},
+		[]string{"github.com/spf13/cobra", "github.com/lmittmann/tint", "github.com/mattn/go-isatty", "golang.org/x/", "connectrpc.com/connect", "google.golang.org/protobuf", "github.com/google/uuid"},
+		"the daemon: wires the stages, never a plugin",
+	},
+	{"examples", []string{"self", "sdk"}, nil, "examples are built as their readers would build them"},
+	{"", nil, nil, "the root holds no code"},
+}
+
+func TestImportsFollowTheRules(t *testing.T) {
+	t.Parallel()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (path != "." && strings.HasPrefix(d.Name(), ".") || d.Name() == "bin" || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		checkFile(t, filepath.ToSlash(path))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkFile(t *testing.T, path string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Errorf("%s does not parse: %v", path, err)
+		return
+	}
+	folder := filepath.ToSlash(filepath.Dir(path))
+	r := ruleOf(folder)
+	if r.folder == "" {
+		t.Errorf("%s: folder %s has no rule in layout_test.go: say what it may import", path, folder)
+		return
+	}
+	for _, imp := range file.Imports {
+		p := strings.Trim(imp.Path.Value, `"`)
+		if !allowed(r, folder, p) {
+			t.Errorf("%s imports %s, but %s may not: %s", path, p, r.folder, r.why)
+		}
+	}
+}
+
+func ruleOf(folder string) (best rule) {
+	for _, r := range rules {
+		if within(folder, r.folder) && len(r.folder) > len(best.folder) {
+			best = r
+		}
+	}
+	return best
+}
+
+func within(folder, in string) bool { return folder == in || strings.HasPrefix(folder, in+"/") }
+
+func allowed(r rule, folder, imp string) bool {
+	first, _, _ := strings.Cut(imp, "/")
+	if !strings.Contains(first, ".") {
+		return true // standard library
+	}
+	target, ours := strings.CutPrefix(imp, module)
+	if !ours {
+		return slices.ContainsFunc(r.others, func(p string) bool { return strings.HasPrefix(imp, p) })
+	}
+	return slices.ContainsFunc(r.module, func(m string) bool {
+		if exact, ok := strings.CutSuffix(m, "!"); ok {
+			return target == exact
+		}
+		if m == "self" {
+			m = r.folder
+		}
+		return within(target, m)
+	})
+}
+
+func TestTopLevelIsFixed(t *testing.T) {
+	t.Parallel()
+	want := []string{
+		"ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md",
+		"buf.gen.yaml", "buf.yaml", "examples", "go.mod", "go.sum", "host", "layout_test.go", "plugin", "proto",
+		"sdk", "tools.mod", "tools.sum",
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if n := e.Name(); !strings.HasPrefix(n, ".") && n != "bin" && n != "data" && !slices.Contains(want, n) {
+			t.Errorf("%s is not part of the fixed top level", n)
+		}
+	}
+}
+
+// Only the plugin, its users and the papers name a chat network: whatever the host needs to know of one, it
+// gets from the plugin as data.
+func TestOnlyThePluginNamesItsPlatform(t *testing.T) {
+	t.Parallel()
+	for _, root := range []string{"sdk", "host", "proto/aof"} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata/") ||
+				!strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, ".proto") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for i, line := range strings.Split(string(text), "\n") {
+				if l := strings.ToLower(line); strings.Contains(l, "whatsapp") || strings.Contains(l, "graph.facebook") {
+					t.Errorf("%s:%d names a platform: %s", path, i+1, strings.TrimSpace(line))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
