@@ -197,7 +197,7 @@ func (s *Stage) attempt(d store.Delivery) (v store.Settlement) {
 			Hint: "configure it again and send the message anew",
 		}, d)
 	}
-	if wait := s.pace.reserve(d, limits, time.Now()); wait > 0 {
+	if wait := s.pace.reserve(d, limits.PerAccount, time.Now()); wait > 0 {
 		return store.Settlement{State: store.StateQueued, Deferred: true, NextAt: time.Now().Add(wait)}
 	}
 	ctx, cancel := context.WithTimeout(s.work, sendTimeout)
@@ -219,7 +219,7 @@ func (s *Stage) attempt(d store.Delivery) (v store.Settlement) {
 	if err != nil {
 		return conclude(chat.AsError(err), d)
 	}
-	s.pace.spend(d, limits, len(sent.MessageIDs)-1, time.Now())
+	s.pace.spend(d, limits.PerAccount, len(sent.MessageIDs)-1, time.Now())
 	v = store.Settlement{State: store.StateSent, MessageIDs: append(d.MessageIDs, sent.MessageIDs...)}
 	for _, g := range sent.Degradations {
 		v.Trace = append(v.Trace, store.TraceEvent{

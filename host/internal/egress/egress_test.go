@@ -202,7 +202,7 @@ func TestPartsAreNotSentAgain(t *testing.T) {
 	})
 }
 
-func TestPaceOfARecipient(t *testing.T) {
+func TestPaceOfAnAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := &outbox{}
@@ -212,7 +212,7 @@ func TestPaceOfARecipient(t *testing.T) {
 		var mu sync.Mutex
 		var at []time.Duration
 		begin := time.Now()
-		limits := chat.Limits{PerRecipient: chat.Rate{Period: 6 * time.Second, Burst: 2}}
+		limits := chat.Limits{PerAccount: chat.Rate{Period: 6 * time.Second, Burst: 2}}
 		run(t, o, func(chat.Delivery) (chat.Sent, error) {
 			mu.Lock()
 			defer mu.Unlock()

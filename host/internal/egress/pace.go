@@ -10,64 +10,53 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// pacer keeps sends within what a platform takes: per account and per recipient. Its buckets start full
-// and are forgotten once they are full again, so that memory is bounded by the traffic of a few minutes.
+// pacer keeps sends within what a platform takes per account. Its buckets start full and are forgotten once
+// they are full again, so that memory is bounded by the traffic of a few minutes. A recipient's limit is
+// left to the platform: its answer makes that conversation wait, and no other.
 type pacer struct {
 	mu      sync.Mutex
 	buckets map[bucketKey]*rate.Limiter
 	swept   time.Time
 }
 
-type bucketKey struct{ platform, account, recipient string }
+type bucketKey struct{ platform, account string }
 
 const sweepEvery = time.Minute
 
 func newPacer() *pacer { return &pacer{buckets: map[bucketKey]*rate.Limiter{}} }
 
-// reserve takes a token of each bucket and returns 0, or takes none and returns how long to wait.
-func (p *pacer) reserve(d store.Delivery, l chat.Limits, now time.Time) time.Duration {
+// reserve takes a token and returns 0, or takes none and returns how long to wait.
+func (p *pacer) reserve(d store.Delivery, limit chat.Rate, now time.Time) time.Duration {
+	if limit.Period <= 0 {
+		return 0
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweep(now)
-	var taken []*rate.Reservation
-	for _, b := range p.both(d, l) {
-		r := b.ReserveN(now, 1)
-		if wait := r.DelayFrom(now); wait > 0 {
-			r.CancelAt(now)
-			for _, t := range taken {
-				t.CancelAt(now)
-			}
-			return wait
-		}
-		taken = append(taken, r)
+	r := p.bucket(d, limit).ReserveN(now, 1)
+	wait := r.DelayFrom(now)
+	if wait > 0 {
+		r.CancelAt(now)
 	}
-	return 0
+	return wait
 }
 
-// spend takes n more tokens of each bucket, on credit: the parts of an answer are known once it is sent.
-func (p *pacer) spend(d store.Delivery, l chat.Limits, n int, now time.Time) {
+// spend takes n more tokens, on credit: how many messages an answer became is known once it is sent.
+func (p *pacer) spend(d store.Delivery, limit chat.Rate, n int, now time.Time) {
+	if limit.Period <= 0 || n <= 0 {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, b := range p.both(d, l) {
-		b.ReserveN(now, min(max(n, 0), b.Burst()))
-	}
+	b := p.bucket(d, limit)
+	b.ReserveN(now, min(n, b.Burst()))
 }
 
-// both returns the buckets of a delivery's account and of its recipient, where the platform has such limits.
-func (p *pacer) both(d store.Delivery, l chat.Limits) (buckets []*rate.Limiter) {
-	if l.PerAccount.Period > 0 {
-		buckets = append(buckets, p.bucket(bucketKey{d.Platform, d.Account, ""}, l.PerAccount))
-	}
-	if l.PerRecipient.Period > 0 {
-		buckets = append(buckets, p.bucket(bucketKey{d.Platform, d.Account, d.ChannelID}, l.PerRecipient))
-	}
-	return buckets
-}
-
-func (p *pacer) bucket(key bucketKey, r chat.Rate) *rate.Limiter {
+func (p *pacer) bucket(d store.Delivery, limit chat.Rate) *rate.Limiter {
+	key := bucketKey{d.Platform, d.Account}
 	b := p.buckets[key]
 	if b == nil {
-		b = rate.NewLimiter(rate.Every(r.Period), int(max(r.Burst, 1)))
+		b = rate.NewLimiter(rate.Every(limit.Period), int(max(limit.Burst, 1)))
 		p.buckets[key] = b
 	}
 	return b
