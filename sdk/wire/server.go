@@ -1,0 +1,162 @@
+package wire
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc"
+
+	agentv1 "github.com/aof-dev/aofd/proto/gen/aof/agent/v1"
+	platformv1 "github.com/aof-dev/aofd/proto/gen/aof/platform/v1"
+	pluginv1 "github.com/aof-dev/aofd/proto/gen/aof/plugin/v1"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Plugin is the life of a plugin, as the server half calls it.
+type Plugin interface {
+	Info(ctx context.Context, hostVersion string) (chat.PluginInfo, error)
+	ValidateConfig(ctx context.Context, config []byte) ([]chat.Diagnostic, error)
+	Configure(ctx context.Context, config []byte, generation uint64) ([]chat.Account, []chat.Diagnostic, error)
+	CheckHealth(ctx context.Context) (chat.Health, error)
+	Drain(ctx context.Context) error
+}
+
+// Platform is a platform, as the server half calls it.
+type Platform interface {
+	VerifySignature(ctx context.Context, r chat.Request) (chat.Verification, error)
+	ParseMessage(ctx context.Context, r chat.Request) (chat.Batch, error)
+	SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error)
+}
+
+// Agent is an agent, as the server half calls it. Handle's events end with exactly one terminal event.
+type Agent interface {
+	Describe(ctx context.Context) (AgentInfo, error)
+	Handle(ctx context.Context, r chat.Run, emit func(chat.Event) error) error
+	Cancel(ctx context.Context, runID, reason string) error
+}
+
+// RegisterPlugin serves p on s.
+func RegisterPlugin(s grpc.ServiceRegistrar, p Plugin) {
+	pluginv1.RegisterPluginServiceServer(s, pluginServer{impl: p})
+}
+
+// RegisterPlatform serves p on s.
+func RegisterPlatform(s grpc.ServiceRegistrar, p Platform) {
+	platformv1.RegisterTriggerPlatformServiceServer(s, platformServer{impl: p})
+}
+
+// RegisterAgent serves a on s.
+func RegisterAgent(s grpc.ServiceRegistrar, a Agent) {
+	agentv1.RegisterAgentServiceServer(s, agentServer{impl: a})
+}
+
+type pluginServer struct {
+	pluginv1.UnimplementedPluginServiceServer
+	impl Plugin
+}
+
+func (s pluginServer) GetInfo(ctx context.Context, r *pluginv1.GetInfoRequest) (*pluginv1.GetInfoResponse, error) {
+	info, err := s.impl.Info(ctx, r.GetHostVersion())
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return toInfo(info), nil
+}
+
+func (s pluginServer) ValidateConfig(ctx context.Context, r *pluginv1.ValidateConfigRequest) (*pluginv1.ValidateConfigResponse, error) {
+	found, err := s.impl.ValidateConfig(ctx, r.GetConfigJson())
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return &pluginv1.ValidateConfigResponse{Diagnostics: each(found, toDiagnostic)}, nil
+}
+
+func (s pluginServer) Configure(ctx context.Context, r *pluginv1.ConfigureRequest) (*pluginv1.ConfigureResponse, error) {
+	accounts, found, err := s.impl.Configure(ctx, r.GetConfigJson(), r.GetGeneration())
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return &pluginv1.ConfigureResponse{
+		Accounts: each(accounts, toAccount), Diagnostics: each(found, toDiagnostic),
+	}, nil
+}
+
+func (s pluginServer) CheckHealth(ctx context.Context, _ *pluginv1.CheckHealthRequest) (*pluginv1.CheckHealthResponse, error) {
+	h, err := s.impl.CheckHealth(ctx)
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return &pluginv1.CheckHealthResponse{State: healthStates.number[h.State], Message: h.Message}, nil
+}
+
+func (s pluginServer) Drain(ctx context.Context, _ *pluginv1.DrainRequest) (*pluginv1.DrainResponse, error) {
+	return &pluginv1.DrainResponse{}, toStatus(s.impl.Drain(ctx))
+}
+
+type platformServer struct {
+	platformv1.UnimplementedTriggerPlatformServiceServer
+	impl Platform
+}
+
+var errNoRequest = &chat.Error{
+	Reason: chat.ReasonBadRequest, Permanent: true, Text: "the call has no request with a method and a uri",
+}
+
+func (s platformServer) VerifySignature(ctx context.Context, r *platformv1.VerifySignatureRequest) (*platformv1.VerifySignatureResponse, error) {
+	if r.GetRequest().GetMethod() == "" || r.GetRequest().GetUri() == "" {
+		return nil, toStatus(errNoRequest)
+	}
+	v, err := s.impl.VerifySignature(ctx, fromRequest(r.GetRequest()))
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return toVerification(v), nil
+}
+
+func (s platformServer) ParseMessage(ctx context.Context, r *platformv1.ParseMessageRequest) (*platformv1.ParseMessageResponse, error) {
+	if r.GetRequest().GetMethod() == "" || r.GetRequest().GetUri() == "" {
+		return nil, toStatus(errNoRequest)
+	}
+	b, err := s.impl.ParseMessage(ctx, fromRequest(r.GetRequest()))
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return toBatch(b), nil
+}
+
+func (s platformServer) SendResponse(ctx context.Context, r *platformv1.SendResponseRequest) (*platformv1.SendResponseResponse, error) {
+	sent, err := s.impl.SendResponse(ctx, fromDelivery(r))
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return toSent(sent), nil
+}
+
+type agentServer struct {
+	agentv1.UnimplementedAgentServiceServer
+	impl Agent
+}
+
+func (s agentServer) Describe(ctx context.Context, _ *agentv1.DescribeRequest) (*agentv1.DescribeResponse, error) {
+	info, err := s.impl.Describe(ctx)
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return &agentv1.DescribeResponse{
+		Name: info.Name, Description: info.Description, Version: info.Version, Capabilities: info.Capabilities,
+	}, nil
+}
+
+func (s agentServer) Handle(r *agentv1.HandleRequest, stream agentv1.AgentService_HandleServer) error {
+	return toStatus(s.impl.Handle(stream.Context(), fromRun(r), func(e chat.Event) error {
+		event := toEvent(e)
+		if event == nil {
+			return errors.New("an event without content")
+		}
+		return stream.Send(event)
+	}))
+}
+
+func (s agentServer) Cancel(ctx context.Context, r *agentv1.CancelRequest) (*agentv1.CancelResponse, error) {
+	return &agentv1.CancelResponse{}, toStatus(s.impl.Cancel(ctx, r.GetRunId(), r.GetReason()))
+}
