@@ -107,7 +107,7 @@ func fromStatus(err error, sending bool) error {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
 			if d.GetDomain() == domain {
-				fill(e, d)
+				decode(e, d)
 			}
 		case *errdetails.RetryInfo:
 			e.RetryAfter = d.GetRetryDelay().AsDuration()
@@ -119,7 +119,7 @@ func fromStatus(err error, sending bool) error {
 	return e
 }
 
-func fill(e *chat.Error, d *errdetails.ErrorInfo) {
+func decode(e *chat.Error, d *errdetails.ErrorInfo) {
 	m := d.GetMetadata()
 	e.Reason = chat.Reason(d.GetReason())
 	e.Permanent = m[keyPermanent] == "true"
