@@ -18,6 +18,8 @@ const (
 	ReasonHostUnsupported      Reason = "HOST_UNSUPPORTED"
 	ReasonDrainTimeout         Reason = "DRAIN_TIMEOUT"
 	ReasonBadRequest           Reason = "BAD_REQUEST"
+	ReasonBusy                 Reason = "BUSY"      // the agent has too many runs
+	ReasonNotReady             Reason = "NOT_READY" // the agent cannot take runs yet, or any more
 	ReasonParseFailed          Reason = "PARSE_FAILED"
 	ReasonRateLimited          Reason = "RATE_LIMITED"
 	ReasonCredentialsRejected  Reason = "CREDENTIALS_REJECTED"

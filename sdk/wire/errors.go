@@ -28,6 +28,8 @@ var codeOf = map[chat.Reason]codes.Code{
 	chat.ReasonHostUnsupported:      codes.FailedPrecondition,
 	chat.ReasonDrainTimeout:         codes.DeadlineExceeded,
 	chat.ReasonBadRequest:           codes.InvalidArgument,
+	chat.ReasonBusy:                 codes.ResourceExhausted,
+	chat.ReasonNotReady:             codes.Unavailable,
 	chat.ReasonParseFailed:          codes.InvalidArgument,
 	chat.ReasonRateLimited:          codes.ResourceExhausted,
 	chat.ReasonCredentialsRejected:  codes.Unauthenticated,
