@@ -1,0 +1,190 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// The longest that a call may take; the caller's deadline may be shorter.
+const (
+	verifyTimeout    = time.Second
+	parseTimeout     = 5 * time.Second
+	sendTimeout      = 30 * time.Second
+	validateTimeout  = 5 * time.Second
+	configureTimeout = 10 * time.Second
+)
+
+// Info is what the plugin said of itself.
+func (p *Plugin) Info() chat.PluginInfo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.info
+}
+
+// Status is how the plugin is.
+func (p *Plugin) Status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status
+}
+
+// ValidateConfig asks what the plugin thinks of a configuration, a JSON object.
+func (p *Plugin) ValidateConfig(ctx context.Context, config []byte) (found []chat.Diagnostic, err error) {
+	err = p.pure(ctx, "ValidateConfig", validateTimeout, func(ctx context.Context, in *instance) (err error) {
+		found, err = in.plugin.ValidateConfig(ctx, config)
+		return err
+	})
+	return found, err
+}
+
+// Configure gives the plugin its configuration, now and after each restart.
+func (p *Plugin) Configure(ctx context.Context, config []byte) (found []chat.Diagnostic, err error) {
+	p.mu.Lock()
+	generation := p.generation + 1
+	p.mu.Unlock()
+	var accounts []chat.Account
+	err = p.pure(ctx, "Configure", configureTimeout, func(ctx context.Context, in *instance) (err error) {
+		accounts, found, err = in.plugin.Configure(ctx, config, generation)
+		return err
+	})
+	if err != nil {
+		return found, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.config, p.generation, p.status.Accounts = config, generation, accounts
+	return found, nil
+}
+
+// VerifySignature asks whether a request is from the platform.
+func (p *Plugin) VerifySignature(ctx context.Context, r chat.Request) (v chat.Verification, err error) {
+	err = p.pure(ctx, "VerifySignature", verifyTimeout, func(ctx context.Context, in *instance) (err error) {
+		v, err = in.platform.VerifySignature(ctx, r)
+		return err
+	})
+	return v, err
+}
+
+// ParseMessage asks what a request says.
+func (p *Plugin) ParseMessage(ctx context.Context, r chat.Request) (b chat.Batch, err error) {
+	err = p.pure(ctx, "ParseMessage", parseTimeout, func(ctx context.Context, in *instance) (err error) {
+		b, err = in.platform.ParseMessage(ctx, r)
+		return err
+	})
+	return b, err
+}
+
+// SendResponse has an answer sent. It is never repeated here: the error says whether anything went out.
+func (p *Plugin) SendResponse(ctx context.Context, d chat.Delivery) (s chat.Sent, err error) {
+	in := p.ready()
+	if in == nil {
+		return s, p.prefixed(&chat.Error{Reason: chat.ReasonUnavailable, Text: "the plugin does not run"})
+	}
+	err = p.call(ctx, in, "SendResponse", sendTimeout, func(ctx context.Context, in *instance) (err error) {
+		s, err = in.platform.SendResponse(ctx, d)
+		return err
+	})
+	return s, err
+}
+
+// pure makes a call that may be repeated: once, on the next process, when the former one died under it.
+func (p *Plugin) pure(ctx context.Context, rpc string, limit time.Duration, fn func(context.Context, *instance) error) error {
+	var err error
+	for range 2 {
+		in := p.await(ctx)
+		if in == nil {
+			return p.prefixed(&chat.Error{Reason: chat.ReasonUnavailable, Text: "the plugin does not run", Err: ctx.Err()})
+		}
+		if err = p.call(ctx, in, rpc, limit, fn); !repeatable(err) {
+			return err
+		}
+		p.replaced(ctx, in)
+	}
+	return err
+}
+
+// repeatable are the errors of a process that is not there any more, or of a panic.
+func repeatable(err error) bool {
+	for _, r := range []chat.Reason{chat.ReasonUnavailable, chat.ReasonDraining, chat.ReasonPluginPanic} {
+		if errors.Is(err, &chat.Error{Reason: r}) {
+			return true
+		}
+	}
+	return false
+}
+
+// call makes one call of one process within the plugin's limits.
+func (p *Plugin) call(ctx context.Context, in *instance, rpc string, limit time.Duration,
+	fn func(context.Context, *instance) error,
+) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	start := time.Now()
+	if p.calls != nil {
+		if err := p.calls.Acquire(ctx, 1); err != nil {
+			return p.prefixed(&chat.Error{Reason: chat.ReasonUnavailable, Text: "too many calls at once", Err: err})
+		}
+		defer p.calls.Release(1)
+	}
+	if !in.enter() {
+		return p.prefixed(&chat.Error{Reason: chat.ReasonUnavailable, Text: "the plugin is stopping"})
+	}
+	defer in.leave()
+	err := fn(ctx, in)
+	p.settings.Observe(p.file.ID, rpc, time.Since(start), err)
+	return p.prefixed(err)
+}
+
+// prefixed says once, for all, whose error it is.
+func (p *Plugin) prefixed(err error) error {
+	if err == nil {
+		return nil
+	}
+	e := *chat.AsError(err)
+	e.Text = "platform(" + p.file.ID + "): " + e.Text
+	return &e
+}
+
+func (p *Plugin) ready() *instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.live
+}
+
+// await returns the live process; while there is none it waits for the next one, not for long.
+func (p *Plugin) await(ctx context.Context) *instance {
+	ctx, cancel := context.WithTimeout(ctx, p.settings.Timing.CallWait)
+	defer cancel()
+	for {
+		p.mu.Lock()
+		in, changed := p.live, p.changed
+		p.mu.Unlock()
+		if in != nil {
+			return in
+		}
+		select {
+		case <-changed:
+		case <-p.work.Done():
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// replaced waits until the supervisor has noticed that a process is gone, so that the next call does not go
+// to it again. A process that only panicked in one call stays.
+func (p *Plugin) replaced(ctx context.Context, in *instance) {
+	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	select {
+	case <-in.process.Exited():
+		for p.ready() == in && ctx.Err() == nil {
+			time.Sleep(time.Millisecond) // the supervisor is woken by the same channel
+		}
+	case <-ctx.Done():
+	}
+}

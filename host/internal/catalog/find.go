@@ -1,0 +1,180 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Found is a file that looks like a plugin.
+type Found struct {
+	ID      string
+	Kind    chat.PluginKind
+	Path    string
+	Version *semver.Version // from the file's name; nil when it has none
+	Refused string          // why it is not used, and what to do; empty when it is used
+}
+
+var fileName = regexp.MustCompile(`^aof-(platform|agent)-([a-z][a-z0-9-]{0,62}?)(?:_v(\d+\.\d+\.\d+[^_]*))?$`)
+
+// find lists the plugins of all folders. Of several with one id the one with the highest version is used,
+// and of those the one in the first folder.
+func find(dirs []string) (out []Found, err error) {
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for plugins in %s: %w", dir, err)
+		}
+		for _, e := range entries {
+			if f, ok := inspect(dir, e.Name()); ok {
+				out = append(out, f)
+			}
+		}
+	}
+	choose(out)
+	return out, nil
+}
+
+// inspect says what the file is; ok is false for a file that does not look like a plugin.
+func inspect(dir, name string) (f Found, ok bool) {
+	m := fileName.FindStringSubmatch(name)
+	if m == nil {
+		return f, false
+	}
+	f = Found{ID: m[2], Kind: chat.PluginKind(m[1]), Path: filepath.Join(dir, name)}
+	if m[3] != "" {
+		v, err := semver.NewVersion(m[3])
+		if err != nil {
+			f.Refused = "its name has no valid version: rename it to aof-" + m[1] + "-" + m[2]
+			return f, true
+		}
+		f.Version = v
+	}
+	f.Refused = unsafe(dir, f.Path)
+	return f, true
+}
+
+// unsafe says why a file must not be run; empty when it may.
+func unsafe(dir, path string) string {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "it cannot be read: " + err.Error()
+	}
+	home, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "its folder cannot be read: " + err.Error()
+	}
+	if rel, err := filepath.Rel(home, real); err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return "it is a link that leaves the folder: copy the file itself into " + dir
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		return "it cannot be read: " + err.Error()
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return "it is not a file"
+	case info.Mode().Perm()&0o111 == 0:
+		return "it is not executable: chmod +x " + path
+	case info.Mode().Perm()&0o022 != 0:
+		return "others may write to it: chmod go-w " + path
+	}
+	return ""
+}
+
+// choose refuses all but one file of each id.
+func choose(found []Found) {
+	best := map[string]int{}
+	for i, f := range found {
+		key := string(f.Kind) + f.ID
+		if f.Refused != "" {
+			continue
+		}
+		j, ok := best[key]
+		if !ok {
+			best[key] = i
+			continue
+		}
+		if newer(f.Version, found[j].Version) {
+			best[key] = i
+		}
+	}
+	for i := range found {
+		if f := &found[i]; f.Refused == "" {
+			if used := best[string(f.Kind)+f.ID]; used != i {
+				f.Refused = "another file of this id is used: " + found[used].Path
+			}
+		}
+	}
+}
+
+func newer(a, b *semver.Version) bool {
+	switch {
+	case a == nil:
+		return false
+	case b == nil:
+		return true
+	}
+	return a.GreaterThan(b)
+}
+
+// take copies a plugin into the private store under the hash of its bytes and returns the copy's path. What
+// was checked is what runs, whatever happens to the file meanwhile.
+func take(path, store string) (string, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read the plugin: %w", err)
+	}
+	defer func() { _ = in.Close() }()
+	tmp, err := os.CreateTemp(store, "new-*")
+	if err != nil {
+		return "", fmt.Errorf("make a private copy of the plugin: %w", err)
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	hash := sha256.New()
+	_, err = io.Copy(io.MultiWriter(tmp, hash), in)
+	err = errors.Join(err, tmp.Chmod(0o500), tmp.Close())
+	if err != nil {
+		return "", fmt.Errorf("make a private copy of the plugin: %w", err)
+	}
+	dir := filepath.Join(store, hex.EncodeToString(hash.Sum(nil)[:16]))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make a private copy of the plugin: %w", err)
+	}
+	target := filepath.Join(dir, filepath.Base(path))
+	if _, err := os.Stat(target); err == nil {
+		return target, nil // the same bytes ran before
+	}
+	if err := os.Rename(tmp.Name(), target); err != nil {
+		return "", fmt.Errorf("make a private copy of the plugin: %w", err)
+	}
+	return target, nil
+}
+
+func (f Found) usable() bool { return f.Refused == "" }
+
+// lookup returns the file of a platform.
+func lookup(found []Found, id string) (Found, bool) {
+	i := slices.IndexFunc(found, func(f Found) bool {
+		return f.ID == id && f.Kind == chat.PluginPlatform && f.usable()
+	})
+	if i < 0 {
+		return Found{}, false
+	}
+	return found[i], true
+}

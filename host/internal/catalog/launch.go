@@ -1,0 +1,260 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/aof-dev/aofd/host/internal/catalog/process"
+	"github.com/aof-dev/aofd/sdk/chat"
+	"github.com/aof-dev/aofd/sdk/wire"
+)
+
+// instance is one running process of a plugin.
+type instance struct {
+	process  *process.Process
+	client   *plugin.Client
+	plugin   *wire.PluginClient
+	platform *wire.PlatformClient
+	health   grpc_health_v1.HealthClient
+	info     chat.PluginInfo
+	dir      string
+
+	mu       sync.Mutex
+	inFlight int
+	leaving  bool
+	idle     chan struct{} // closed when leaving and nothing is in flight
+}
+
+const infoTimeout = 2 * time.Second
+
+// permanentError is a failure that a restart does not heal.
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+// launch starts a process of the plugin and asks it what it is.
+func launch(ctx context.Context, s Settings, run *runDir, f Found) (in *instance, err error) {
+	path, err := take(f.Path, run.store())
+	if err != nil {
+		return nil, err
+	}
+	dir, err := run.process()
+	if err != nil {
+		return nil, err
+	}
+	in = &instance{dir: dir, idle: make(chan struct{})}
+	defer func() {
+		if p := recover(); p != nil { // go-plugin panics on handshakes that it did not expect
+			err = permanentError{fmt.Errorf("its handshake made go-plugin panic: %v", p)}
+		}
+		if err != nil {
+			in.destroy()
+			in = nil
+		}
+	}()
+	conn, err := in.connect(s, path, f)
+	if err != nil {
+		return in, err
+	}
+	in.plugin, in.platform = wire.NewPluginClient(conn), wire.NewPlatformClient(conn)
+	in.health = grpc_health_v1.NewHealthClient(conn)
+	ask, cancel := context.WithTimeout(ctx, infoTimeout)
+	defer cancel()
+	if in.info, err = in.plugin.GetInfo(ask, s.HostVersion); err != nil {
+		return in, fmt.Errorf("it does not say what it is: %w", err)
+	}
+	return in, check(in.info, f, s.HostVersion)
+}
+
+// connect starts the process through go-plugin and returns the connection to it.
+func (in *instance) connect(s Settings, path string, f Found) (*grpc.ClientConn, error) {
+	keys, err := wire.IssueKeys()
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := keys.ClientTLS()
+	if err != nil {
+		return nil, err
+	}
+	env, err := in.environment(s, keys)
+	if err != nil {
+		return nil, err
+	}
+	logger := s.Logger.With("plugin", f.ID)
+	in.client = plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig: wire.Handshake, Plugins: plugin.PluginSet{"aof": connection{}}, TLSConfig: tlsConfig,
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, SkipHostEnv: true, StartTimeout: s.Timing.Start,
+		Logger: hclog.NewNullLogger(), UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: in.dir},
+		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(wire.MaxMessageBytes), grpc.MaxCallSendMsgSize(wire.MaxMessageBytes))},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+			in.process = process.New(process.Settings{Path: path, Env: append(env, cmd.Env...), Logger: logger})
+			return in.process, nil
+		},
+	})
+	protocol, err := in.client.Client()
+	if err != nil {
+		return nil, in.explain(err)
+	}
+	conn, err := protocol.Dispense("aof")
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*grpc.ClientConn), nil
+}
+
+// explain says in one line what kept the plugin from starting.
+func (in *instance) explain(err error) error {
+	if in.process == nil {
+		return fmt.Errorf("it does not start: %w", err)
+	}
+	select {
+	case <-in.process.Exited():
+		return fmt.Errorf("it ended before its handshake (%s); %s", in.process.ExitReason(),
+			in.process.Diagnose(context.Background()))
+	default:
+		return fmt.Errorf("it does not speak the plugin handshake: %w", err)
+	}
+}
+
+// environment is all that the plugin gets beside what go-plugin sets.
+func (in *instance) environment(s Settings, keys wire.Keys) ([]string, error) {
+	env := append(process.Environment(os.Environ()),
+		wire.EnvLogLevel+"="+s.LogLevel,
+		// What plugins built with plain go-plugin look for.
+		"PLUGIN_CLIENT_CERT="+string(keys.ClientCert))
+	for name, pem := range map[string][]byte{
+		wire.EnvTLSCert: keys.ServerCert, wire.EnvTLSKey: keys.ServerKey, wire.EnvTLSClientCA: keys.ClientCert,
+	} {
+		file := filepath.Join(in.dir, name)
+		if err := os.WriteFile(file, pem, 0o600); err != nil {
+			return nil, fmt.Errorf("hand the plugin its keys: %w", err)
+		}
+		env = append(env, name+"="+file)
+	}
+	return env, nil
+}
+
+// connection makes go-plugin hand out the connection itself.
+type connection struct{ plugin.NetRPCUnsupportedPlugin }
+
+func (connection) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
+	return errors.New("this is the host's side")
+}
+
+func (connection) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, c *grpc.ClientConn) (any, error) {
+	return c, nil
+}
+
+// check refuses a plugin that is not what its file says or not made for this host.
+func check(info chat.PluginInfo, f Found, hostVersion string) error {
+	if info.ID != f.ID || info.Kind != f.Kind {
+		return permanentError{fmt.Errorf("the file is aof-%s-%s, but the plugin says that it is the %s %q: rename the file",
+			f.Kind, f.ID, info.Kind, info.ID)}
+	}
+	if info.HostConstraint == "" {
+		return nil
+	}
+	constraint, err := semver.NewConstraint(info.HostConstraint)
+	if err != nil {
+		return permanentError{fmt.Errorf("its host constraint %q cannot be read: %w", info.HostConstraint, err)}
+	}
+	host, err := semver.NewVersion(hostVersion)
+	if err == nil && host.Prerelease() == "" && !constraint.Check(host) {
+		return permanentError{fmt.Errorf("it needs aofd %s, this is %s: install a matching version", info.HostConstraint, hostVersion)}
+	}
+	return nil
+}
+
+// enter counts a call in; it reports false when the instance takes no more.
+func (in *instance) enter() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.leaving {
+		return false
+	}
+	in.inFlight++
+	return true
+}
+
+func (in *instance) leave() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.inFlight--; in.inFlight == 0 && in.leaving {
+		close(in.idle)
+	}
+}
+
+// quiesce takes no more calls and waits for those in flight.
+func (in *instance) quiesce(ctx context.Context) {
+	in.mu.Lock()
+	if !in.leaving {
+		in.leaving = true
+		if in.inFlight == 0 {
+			close(in.idle)
+		}
+	}
+	in.mu.Unlock()
+	select {
+	case <-in.idle:
+	case <-in.process.Exited():
+	case <-ctx.Done():
+	}
+}
+
+// stop ends the process: politely, then firmly, then by force. It takes a little over twice patience.
+func (in *instance) stop(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	in.quiesce(ctx)
+	_ = in.plugin.Drain(ctx) // a plugin that cannot is stopped all the same
+	killed := make(chan struct{})
+	go func() { in.client.Kill(); close(killed) }() // it has no deadline of its own
+	if !in.gone(patience / 2) {
+		_ = in.process.Signal(syscall.SIGTERM)
+		if !in.gone(patience / 2) {
+			_ = in.process.Signal(syscall.SIGKILL)
+			<-in.process.Exited()
+		}
+	}
+	<-killed // returns once the process is gone
+	_ = os.RemoveAll(in.dir)
+}
+
+// gone waits for the end of the process.
+func (in *instance) gone(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-in.process.Exited():
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// destroy ends the process at once.
+func (in *instance) destroy() {
+	if in.process != nil && in.process.PID() != 0 {
+		_ = in.process.Signal(syscall.SIGKILL)
+		<-in.process.Exited()
+	}
+	if in.client != nil {
+		in.client.Kill()
+	}
+	_ = os.RemoveAll(in.dir)
+}

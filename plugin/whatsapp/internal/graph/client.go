@@ -1,0 +1,151 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Settings of a Client.
+type Settings struct {
+	BaseURL       string // without the version, such as https://graph.facebook.com
+	Version       string
+	PhoneNumberID string
+	Token         string
+	// Timeout bounds each call from the first byte out to the last byte in; 0 takes 20 s.
+	Timeout time.Duration
+}
+
+const (
+	defaultTimeout = 20 * time.Second
+	maxAnswer      = 1 << 20
+	userAgent      = "aofd (+https://github.com/aof-dev/aofd)"
+)
+
+// Client calls the API for one phone number. It may be used by many goroutines. The token goes out in the
+// Authorization header, to BaseURL only, and into no error.
+type Client struct {
+	endpoint string // of the phone number
+	token    string
+	timeout  time.Duration
+	http     *http.Client
+}
+
+// New returns a client.
+func New(s Settings) *Client {
+	if s.Timeout == 0 {
+		s.Timeout = defaultTimeout
+	}
+	return &Client{
+		endpoint: strings.TrimRight(s.BaseURL, "/") + "/" + s.Version + "/" + url.PathEscape(s.PhoneNumberID),
+		token:    s.Token,
+		timeout:  s.Timeout,
+		http: &http.Client{
+			Transport: transport(),
+			// A redirect would carry the token elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+func transport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   5 * time.Second,
+		ResponseHeaderTimeout: 15 * time.Second,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   32,
+		// Shorter than Meta's own: a connection that closes while a request leaves makes an unknown outcome.
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// Close closes idle connections. The client may still be used.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte // nil when it broke off or is too long
+}
+
+// Send sends one message and returns its id. attempt counts from 1 and decides how long to wait before the
+// next one. The error is a *chat.Error, made from an *Error where Meta gave one.
+func (c *Client) Send(ctx context.Context, m Message, attempt int) (id string, err error) {
+	body, err := encode(m)
+	if err != nil {
+		return "", &chat.Error{
+			Reason: chat.ReasonContentRejected, Permanent: true, Text: "the message cannot be written as JSON", Err: err,
+		}
+	}
+	a, err := c.post(ctx, "messages", body)
+	if err != nil {
+		return "", err
+	}
+	id, failure := a.conclude(attempt)
+	if failure != nil {
+		return "", failure
+	}
+	return id, nil
+}
+
+func (c *Client) post(ctx context.Context, path string, body []byte) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	var f flight
+	traced := httptrace.WithClientTrace(ctx, f.trace())
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, c.endpoint+"/"+path, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, f.lost(ctx, err)
+	}
+	req.GetBody = nil // there is no key that makes a repetition harmless, so the transport must not repeat
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent)
+	res, err := c.http.Do(req)
+	if err != nil {
+		return answer{}, f.lost(ctx, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil || len(data) > maxAnswer {
+		data = nil
+	}
+	return answer{status: res.StatusCode, header: res.Header, body: data}, nil
+}
+
+// lost says what a request without an answer means.
+func (f *flight) lost(ctx context.Context, err error) *chat.Error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // without the address
+	}
+	what := err.Error()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		what = "no answer in time"
+	}
+	if f.never() {
+		return &chat.Error{
+			Reason: chat.ReasonUpstreamError, Text: "the Graph API could not be reached: " + what, Err: err,
+			Hint: "look at the network, the proxy and api_base_url",
+		}
+	}
+	return &chat.Error{
+		Reason: chat.ReasonOutcomeUnknown, Sent: chat.SentUnknown, Err: err,
+		Text: fmt.Sprintf("the answer was lost after the request had left: %s", what),
+		Hint: "a receipt will tell whether it arrived",
+	}
+}

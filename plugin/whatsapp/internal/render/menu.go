@@ -1,0 +1,210 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+const (
+	defaultListLabel = "Choose"
+	defaultBody      = "Please choose an option."
+)
+
+// menu is what can be tapped in an answer.
+type menu struct {
+	sections []chat.Section // without rows that open pages, and without sections that are empty
+	grouped  bool           // the answer came with sections
+	links    []string       // rows that open pages, as lines of text
+	rows     int
+}
+
+// newMenu sorts the actions of an answer. Ids that WhatsApp would refuse are an error.
+func (b *builder) newMenu(r chat.Response) (m menu, err *chat.Error) {
+	sections := r.Sections
+	m.grouped = len(sections) > 0
+	if !m.grouped {
+		sections = []chat.Section{{Rows: r.Actions}}
+	} else if len(r.Actions) > 0 {
+		b.degrade("actions", "%d actions were left out, as the answer has sections", len(r.Actions))
+	}
+	for _, s := range sections {
+		var rows []chat.Action
+		for _, a := range s.Rows {
+			if a.URL == "" {
+				rows = append(rows, a)
+			} else if blank(a.Label) {
+				m.links = append(m.links, a.URL)
+			} else {
+				m.links = append(m.links, strings.TrimSpace(a.Label)+": "+a.URL)
+			}
+		}
+		if len(rows) > 0 {
+			m.sections = append(m.sections, chat.Section{Title: s.Title, Rows: rows})
+			m.rows += len(rows)
+		}
+	}
+	if len(m.links) > 0 {
+		b.degrade("links", "%d links are shown as text", len(m.links))
+	}
+	return m, m.check()
+}
+
+// form is how a menu is shown.
+type form int
+
+const (
+	formNone form = iota
+	formButtons
+	formList
+	formNumbers // as text
+)
+
+func (m *menu) form(inGroup bool) form {
+	switch {
+	case m.rows == 0:
+		return formNone
+	case inGroup || m.rows > RowsMax || len(m.sections) > SectionsMax:
+		return formNumbers
+	case m.grouped || m.rows > ButtonsMax:
+		return formList
+	}
+	return formButtons
+}
+
+// check looks at the ids, which are never shortened or changed: they come back as they are.
+func (m *menu) check() *chat.Error {
+	most := ButtonIDMax
+	if m.form(false) == formList {
+		most = RowIDMax
+	}
+	seen := make(map[string]bool, m.rows)
+	n := 0
+	for _, s := range m.sections {
+		for _, a := range s.Rows {
+			n++
+			switch {
+			case a.ID == "":
+				return badAction(n, "has no id")
+			case len(a.ID) > most:
+				return badAction(n, fmt.Sprintf("has an id of %d bytes, the limit is %d", len(a.ID), most))
+			case strings.TrimSpace(a.ID) != a.ID:
+				return badAction(n, "has an id with white space around it")
+			case seen[a.ID]:
+				return badAction(n, "has the id of an earlier one")
+			}
+			seen[a.ID] = true
+		}
+	}
+	return nil
+}
+
+func badAction(n int, what string) *chat.Error {
+	return rejected(fmt.Sprintf("action %d %s", n, what),
+		fmt.Sprintf("give each action an id of its own: 1 to %d bytes, %d in a list, no white space around it",
+			ButtonIDMax, RowIDMax))
+}
+
+// labels returns what the rows say; a row without a label shows its id.
+func (b *builder) labels(rows []chat.Action) []string {
+	labels := make([]string, len(rows))
+	for i, a := range rows {
+		labels[i] = a.Label
+		if blank(a.Label) {
+			labels[i] = a.ID
+			b.degrade("label", "action %q has no label, its id is shown", a.ID)
+		}
+	}
+	return labels
+}
+
+func (b *builder) buttons(rows []chat.Action) graph.Action {
+	titles, changed := Titles(b.labels(rows), ButtonTitleMax)
+	b.shortened("button labels", changed, ButtonTitleMax)
+	var out graph.Action
+	for i, a := range rows {
+		out.Buttons = append(out.Buttons, graph.Button{Type: "reply", Reply: graph.Reply{ID: a.ID, Title: titles[i]}})
+	}
+	if slices.ContainsFunc(rows, func(a chat.Action) bool { return !blank(a.Description) }) {
+		b.degrade("descriptions", "the actions' descriptions are not shown, as buttons have none")
+	}
+	return out
+}
+
+func (b *builder) list(m menu, label string) graph.Action {
+	if blank(label) {
+		label = defaultListLabel
+	}
+	opens, cut := Titles([]string{label}, ListLabelMax)
+	b.shortened("list label", cut, ListLabelMax)
+	out := graph.Action{Button: opens[0]}
+	var names []string
+	var rows []chat.Action
+	for i, s := range m.sections {
+		if names = append(names, s.Title); blank(s.Title) && len(m.sections) > 1 {
+			names[i] = fmt.Sprintf("Section %d", i+1) // several sections need titles
+		}
+		rows = append(rows, s.Rows...)
+	}
+	names, changed := Titles(names, SectionTitleMax)
+	b.shortened("section titles", changed, SectionTitleMax)
+	titles, changed := Titles(b.labels(rows), RowTitleMax)
+	b.shortened("row titles", changed, RowTitleMax)
+	n, described := 0, 0
+	for i, s := range m.sections {
+		section := graph.Section{Title: names[i]}
+		for _, a := range s.Rows {
+			row := graph.Row{ID: a.ID, Title: titles[n], Description: Shorten(a.Description, RowDescriptionMax)}
+			if strings.HasSuffix(row.Description, ellipsis) && !strings.HasSuffix(a.Description, ellipsis) {
+				described++
+			}
+			section.Rows = append(section.Rows, row)
+			n++
+		}
+		out.Sections = append(out.Sections, section)
+	}
+	b.shortened("row descriptions", described, RowDescriptionMax)
+	return out
+}
+
+// numbers shows a menu as text.
+func (b *builder) numbers(m menu) string {
+	var out strings.Builder
+	n := 0
+	for i, s := range m.sections {
+		if i > 0 {
+			out.WriteString("\n")
+		}
+		if !blank(s.Title) {
+			out.WriteString(s.Title + "\n")
+		}
+		labels := b.labels(s.Rows)
+		for j, a := range s.Rows {
+			n++
+			fmt.Fprintf(&out, "%d. %s", n, strings.TrimSpace(labels[j]))
+			if !blank(a.Description) {
+				out.WriteString(" – " + strings.TrimSpace(a.Description))
+			}
+			out.WriteString("\n")
+		}
+	}
+	if b.inGroup() {
+		b.degrade("actions", "%d actions are shown as numbered text, as groups have nothing to tap", n)
+	} else {
+		b.degrade("actions", "%d actions are shown as numbered text, as a list takes %d rows in %d sections",
+			n, RowsMax, SectionsMax)
+	}
+	if n == 1 {
+		return out.String() + "\nReply with 1 to choose it."
+	}
+	return out.String() + fmt.Sprintf("\nReply with a number from 1 to %d.", n)
+}
+
+func (b *builder) shortened(what string, n, most int) {
+	if n > 0 {
+		b.degrade(what, "%d made shorter or different to fit into %d characters", n, most)
+	}
+}

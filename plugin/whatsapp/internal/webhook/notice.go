@@ -1,0 +1,95 @@
+package webhook
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// maxNoticeRaw is the largest JSON that a notice carries; chunks of a chat's history are larger.
+const maxNoticeRaw = 256 << 10
+
+// notice reads a change of any field but "messages". Nothing of it ever becomes a message: what looks like
+// one is history, an echo of our own, or something that came after this program.
+func (r *reading) notice(path string, en entry, c change) {
+	if absent(c.Value) {
+		r.issue(path, MalformedValue, fmt.Sprintf("the change of %.40q has no value", c.Field), nil)
+		return
+	}
+	members, _ := object(c.Value)
+	about, _ := object(members["metadata"])
+	account, kind := word(about["phone_number_id"]), snake(string(c.Field))
+	if account != "" && !r.ours(path, account, "a notice of "+kind) {
+		return
+	}
+	n := chat.Notice{
+		ID: noticeID(en, string(c.Field), c.Value), Platform: Platform, Account: account, Kind: kind,
+		Summary: "Meta reports " + kind, At: seconds(en.Time),
+	}
+	for _, name := range []string{"event", "decision", "type", "status"} {
+		if what := snake(word(members[name])); what != "" {
+			n.Summary += ": " + what
+			break
+		}
+	}
+	r.keep(&n, c.Value)
+}
+
+// accountError reads an error that is about the number, not about a message.
+func (r *reading) accountError(path string, en entry, raw json.RawMessage) {
+	e, ok := graph.DecodeError(raw)
+	if !ok {
+		r.issue(path, MalformedValue, "the error has neither a code nor a message", raw)
+		return
+	}
+	report := e.Report()
+	summary := fmt.Sprintf("Meta reports error %d: %s", e.Code, report.Message)
+	if report.Hint != "" {
+		summary += "; " + report.Hint
+	}
+	n := chat.Notice{
+		ID: noticeID(en, "errors", raw), Platform: Platform, Account: r.Account, Kind: "error", Summary: summary,
+		At: seconds(en.Time),
+	}
+	r.keep(&n, raw)
+}
+
+func (r *reading) keep(n *chat.Notice, raw json.RawMessage) {
+	switch {
+	case !readable(raw):
+		n.Summary += " (not right UTF-8, so its JSON was not kept)"
+	case len(raw) > maxNoticeRaw:
+		n.Summary += fmt.Sprintf(" (%d KiB of JSON were not kept)", len(raw)>>10)
+	default:
+		n.Raw = raw
+	}
+	r.out.Notices = append(r.out.Notices, *n)
+}
+
+// noticeID is made from the content, as Meta gives notices no id: the same bytes again are the same notice.
+func noticeID(en entry, what string, raw []byte) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%q %q %q ", en.ID, en.Time, what) // a hash never fails
+	h.Write(raw)
+	return "notice-" + hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// snake makes a word of Meta's a word of ours: lower case, digits and underscores, of bounded length.
+func snake(s string) string {
+	const longest = 64
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		}
+		return '_'
+	}, s)
+	return s[:min(len(s), longest)]
+}

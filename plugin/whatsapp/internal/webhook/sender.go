@@ -1,0 +1,61 @@
+package webhook
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// sender gathers all that a message tells about who wrote it. ok is false when it tells nothing.
+func (v *value) sender(m map[string]json.RawMessage) (user chat.User, keyHash string, ok bool) {
+	from, fromUser := word(m["from"]), word(m["from_user_id"])
+	if address.IsUserID(from) && fromUser == "" {
+		from, fromUser = "", from // seen in the wild
+	}
+	ids := []string{from, fromUser, word(m["from_parent_user_id"])}
+	c := v.match(from, fromUser)
+	if c == nil && fromUser != "" {
+		c = v.match(fromUser, fromUser) // a user id that stands in wa_id
+	}
+	if c != nil {
+		ids = []string{from, string(c.WaID), fromUser, string(c.UserID), ids[2], string(c.ParentUserID)}
+		user.Username = strings.TrimPrefix(string(c.Profile.Username), "@")
+		user.DisplayName = string(c.Profile.Name)
+		keyHash = string(c.IdentityKeyHash)
+	}
+	if word(m["type"]) == "system" {
+		s, _ := object(m["system"])
+		ids = append(ids, word(s["customer"]))
+		if !slices.ContainsFunc(ids, nonempty) {
+			ids = append(ids, word(s["wa_id"]), word(s["user_id"]))
+		}
+	}
+	user.ID, user.Aliases = name(ids)
+	return user, keyHash, user.ID != ""
+}
+
+func nonempty(s string) bool { return s != "" }
+
+// name picks the id that stands for a user: a phone number where there is one, as an answer to it works
+// everywhere, else the first id. The others become aliases.
+func name(ids []string) (id string, aliases []string) {
+	for _, s := range ids {
+		s = strings.TrimPrefix(s, "+")
+		if s != "" && !slices.Contains(aliases, s) {
+			aliases = append(aliases, s)
+		}
+	}
+	if len(aliases) == 0 {
+		return "", nil
+	}
+	i := max(slices.IndexFunc(aliases, address.IsDigits), 0)
+	id = aliases[i]
+	aliases = slices.Delete(aliases, i, i+1)
+	if len(aliases) == 0 {
+		return id, nil
+	}
+	return id, aliases
+}

@@ -1,0 +1,83 @@
+package webhook
+
+import (
+	"regexp"
+
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// changed finds the ids in the sentence that tells of a change of them, where no member has the old one.
+var changed = regexp.MustCompile(`\bfrom (\S+) to (\S+?)\.?$`)
+
+// system is news about a user: another phone number, another user id, another device.
+func system(p part, out *chat.Message) error {
+	m, ok := object(p.member)
+	if !ok {
+		return errNoObject
+	}
+	s := &chat.System{Type: word(m["type"]), Text: word(m["body"])}
+	if s.Type == "" {
+		s.Type = "unknown"
+	}
+	out.Content.System = s
+	identity, _ := object(m["identity"])
+	set(out, "identity_key_hash", word(identity["hash"]))
+	set(out, "identity_acknowledged", word(identity["acknowledged"]))
+	switch s.Type {
+	case "user_changed_number", "customer_changed_number":
+		s.PreviousID = either(word(p.message["from"]), word(m["customer"]))
+		s.CurrentID = either(word(m["wa_id"]), word(m["new_wa_id"]))
+	case "user_changed_user_id":
+		s.PreviousID, s.CurrentID = word(p.message["from_user_id"]), word(m["user_id"])
+		set(out, "parent_user_id", word(m["parent_user_id"]))
+		set(out, "wa_id", word(m["wa_id"]))
+	default:
+		return nil
+	}
+	if said := changed.FindStringSubmatch(s.Text); said != nil {
+		if s.PreviousID == "" || s.PreviousID == s.CurrentID {
+			s.PreviousID = said[1]
+		}
+		s.CurrentID = either(s.CurrentID, said[2])
+	}
+	return nil
+}
+
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// edit says that the user has changed an earlier message.
+func edit(p part, out *chat.Message) error {
+	m, ok := object(p.member)
+	if !ok {
+		return errNoObject
+	}
+	s := &chat.System{Type: "edit", TargetMessageID: word(m["original_message_id"])}
+	out.Content.System = s
+	now, _ := object(m["message"])
+	kind := word(now["type"])
+	body, _ := object(now[kind])
+	s.Text = either(word(body["body"]), word(body["caption"]))
+	set(out, "edited_type", kind)
+	return nil
+}
+
+// revoke says that the user has deleted an earlier message.
+func revoke(p part, out *chat.Message) error {
+	m, ok := object(p.member)
+	if !ok {
+		return errNoObject
+	}
+	out.Content.System = &chat.System{Type: "revoke", TargetMessageID: word(m["original_message_id"])}
+	return nil
+}
+
+// requestWelcome says that somebody has opened the chat for the first time.
+func requestWelcome(_ part, out *chat.Message) error {
+	out.Content.System = &chat.System{Type: "request_welcome"}
+	return nil
+}

@@ -1,0 +1,164 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/render"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Button is a reply button. A tap on it comes back as the text "button:<ID>".
+type Button struct {
+	ID    string // 1 to 256 bytes
+	Title string // shortened to 20 characters
+}
+
+// Section is a group of rows of a list.
+type Section struct {
+	Title string // shortened to 24 characters; needed when there are several
+	Rows  []Row
+}
+
+// Row is a line of a list. A choice comes back as the text "list:<ID>".
+type Row struct {
+	ID          string // 1 to 200 bytes
+	Title       string // shortened to 24 characters
+	Description string // shortened to 72 characters; may be empty
+}
+
+// SendTextMessage sends a text and returns the id of the message. A text of more than 4096 characters goes
+// out in several messages; the id is that of the last one. to is a phone number with its country code, a
+// user id, or the ChannelID of a message.
+func (p *Platform) SendTextMessage(ctx context.Context, to, text string) (id string, err error) {
+	return p.sendOne(ctx, to, func(r address.Recipient) (render.Plan, *chat.Error) {
+		return render.Answer(chat.Response{Text: text}, r, "")
+	})
+}
+
+// SendInteractiveButtons sends a text with one to three reply buttons and returns the id of the message. Of
+// a body with more than 1024 characters the beginning goes out before, as text.
+func (p *Platform) SendInteractiveButtons(
+	ctx context.Context, to, body string, buttons []Button,
+) (id string, err error) {
+	actions := make([]chat.Action, len(buttons))
+	for i, b := range buttons {
+		actions[i] = chat.Action{ID: b.ID, Label: b.Title}
+	}
+	return p.sendOne(ctx, to, func(r address.Recipient) (render.Plan, *chat.Error) {
+		return render.Buttons(r, body, actions)
+	})
+}
+
+// SendInteractiveList sends a text with a list of one to ten rows and returns the id of the message. header
+// may be empty; buttonText opens the list and has a default.
+func (p *Platform) SendInteractiveList(
+	ctx context.Context, to, header, body, buttonText string, sections []Section,
+) (id string, err error) {
+	groups := make([]chat.Section, len(sections))
+	for i, s := range sections {
+		groups[i].Title = s.Title
+		for _, r := range s.Rows {
+			groups[i].Rows = append(groups[i].Rows, chat.Action{ID: r.ID, Label: r.Title, Description: r.Description})
+		}
+	}
+	return p.sendOne(ctx, to, func(r address.Recipient) (render.Plan, *chat.Error) {
+		return render.List(r, header, body, buttonText, groups)
+	})
+}
+
+func (p *Platform) sendOne(
+	ctx context.Context, to string, plan func(address.Recipient) (render.Plan, *chat.Error),
+) (string, error) {
+	r, failure := recipient(to)
+	if failure != nil {
+		return "", failure
+	}
+	todo, failure := plan(r)
+	if failure != nil {
+		return "", failure
+	}
+	ids, failure := p.send(ctx, todo.Messages, 1)
+	if failure != nil {
+		return "", failure
+	}
+	return ids[len(ids)-1], nil
+}
+
+// SendResponse renders an answer and sends its messages one after the other, each after the one before was
+// accepted. The delivery's id travels along and comes back in the receipts. Parts that are out already, by
+// PartsSent, are not sent again; an error has the ids of those that went out in this call.
+func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error) {
+	if d.Account != "" && d.Account != p.account {
+		return chat.Sent{}, &chat.Error{
+			Reason: chat.ReasonMisconfigured, Permanent: true,
+			Text: fmt.Sprintf("phone number id %.40q is not the one that is configured", d.Account),
+		}
+	}
+	r, failure := recipient(d.ChannelID)
+	if failure != nil {
+		return chat.Sent{}, failure
+	}
+	plan, failure := render.Answer(d.Response, r, d.ID)
+	if failure != nil {
+		return chat.Sent{}, failure
+	}
+	done := max(d.PartsSent, 0)
+	if done >= len(plan.Messages) {
+		return chat.Sent{Degradations: plan.Degradations, Duplicate: true}, nil
+	}
+	ids, failure := p.send(ctx, plan.Messages[done:], max(d.Attempt, 1))
+	if failure != nil {
+		return chat.Sent{}, failure
+	}
+	return chat.Sent{MessageIDs: ids, Degradations: plan.Degradations}, nil
+}
+
+// send sends messages in order until one fails.
+func (p *Platform) send(
+	ctx context.Context, messages []graph.Message, attempt int,
+) (ids []string, failure *chat.Error) {
+	for _, m := range messages {
+		id, err := p.graph.Send(ctx, m, attempt)
+		if err != nil {
+			failure = chat.AsError(err)
+			failure.MessageIDs = ids
+			p.noteHealth(failure)
+			return ids, failure
+		}
+		ids = append(ids, id)
+	}
+	p.noteHealth(nil)
+	return ids, nil
+}
+
+func recipient(to string) (address.Recipient, *chat.Error) {
+	r, err := address.Parse(to)
+	if err != nil {
+		return r, &chat.Error{
+			Reason: chat.ReasonRecipientUnavailable, Permanent: true, Text: "the recipient " + err.Error(), Err: err,
+			Hint: "write phone numbers with their country code, such as +49 170 1234567",
+		}
+	}
+	return r, nil
+}
+
+// personal are codes that say something about one recipient, whatever their reason.
+var personal = map[string]bool{"131030": true, "131056": true}
+
+// noteHealth keeps what the end of a call says about the connection with Meta. An error that is about one
+// message or one recipient says that it works.
+func (p *Platform) noteHealth(failure *chat.Error) {
+	health := chat.Health{State: chat.HealthOK}
+	if failure != nil && !personal[failure.PlatformCode] {
+		switch failure.Reason {
+		case chat.ReasonCredentialsRejected, chat.ReasonPermissionDenied, chat.ReasonMisconfigured:
+			health = chat.Health{State: chat.HealthFailed, Message: failure.Error()}
+		case chat.ReasonRateLimited, chat.ReasonUpstreamError, chat.ReasonOutcomeUnknown:
+			health = chat.Health{State: chat.HealthDegraded, Message: failure.Error()}
+		}
+	}
+	p.health.Store(&health)
+}
