@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -39,6 +40,22 @@ func fromTime(t *timestamppb.Timestamp) time.Time {
 		return time.Time{}
 	}
 	return t.AsTime()
+}
+
+// fromJSON reads a field that is JSON by contract. What a peer sends instead is kept as a JSON string, so that
+// it can be stored and shown.
+func fromJSON(b []byte) json.RawMessage {
+	switch {
+	case len(b) == 0:
+		return nil
+	case json.Valid(b):
+		return b
+	}
+	quoted, err := json.Marshal(string(b))
+	if err != nil {
+		return nil // a string always has a JSON form
+	}
+	return quoted
 }
 
 // ptr is for a message that may be absent.

@@ -22,7 +22,7 @@ func fromMessage(m *platformv1.TriggerMessage) chat.Message {
 		ID: m.GetId(), SemanticKey: m.GetSemanticKey(), Platform: m.GetPlatform(), Account: m.GetAccount(),
 		ChannelID: m.GetChannelId(), User: fromUser(m.GetUser()), Text: m.GetText(), Content: fromContent(m.GetContent()),
 		SentAt: fromTime(m.GetSentAt()), ReceivedAt: fromTime(m.GetReceivedAt()), ThreadID: m.GetThreadId(),
-		ReplyTo: m.GetReplyTo(), Forwarded: m.GetForwarded(), Metadata: m.GetMetadata(), Raw: m.GetRaw(),
+		ReplyTo: m.GetReplyTo(), Forwarded: m.GetForwarded(), Metadata: m.GetMetadata(), Raw: fromJSON(m.GetRaw()),
 	}
 	if r := m.GetRefusal(); r != nil {
 		out.Refusal = &chat.Refusal{Reason: r.GetReason(), Detail: r.GetDetail()}
@@ -126,7 +126,7 @@ func fromInteraction(i *platformv1.Interaction) chat.Interaction {
 	}
 	return chat.Interaction{
 		Kind: kind, ID: i.GetId(), Title: i.GetTitle(), Description: i.GetDescription(),
-		SourceMessageID: i.GetSourceMessageId(), Data: i.GetDataJson(),
+		SourceMessageID: i.GetSourceMessageId(), Data: fromJSON(i.GetDataJson()),
 	}
 }
 

@@ -25,13 +25,13 @@ func fromResponse(r *platformv1.TriggerResponse) chat.Response {
 		Actions: each(r.GetActions(), fromAction), Sections: each(r.GetSections(), fromSection),
 		ListLabel: r.GetListLabel(), Header: r.GetHeader(), Footer: r.GetFooter(),
 		Attachments: each(r.GetAttachments(), fromAttachment), Contacts: fromContacts(r.GetContacts()),
-		ReplyTo: r.GetReplyTo(), ThreadID: r.GetThreadId(), Metadata: r.GetMetadata(), Native: r.GetNative(),
+		ReplyTo: r.GetReplyTo(), ThreadID: r.GetThreadId(), Metadata: r.GetMetadata(), Native: fromJSON(r.GetNative()),
 	}
 	if l := r.GetLocation(); l != nil {
 		out.Location = ptr(fromLocation(l))
 	}
 	if t := r.GetTemplate(); t != nil {
-		out.Template = &chat.Template{Name: t.GetName(), Language: t.GetLanguage(), Components: t.GetComponentsJson()}
+		out.Template = &chat.Template{Name: t.GetName(), Language: t.GetLanguage(), Components: fromJSON(t.GetComponentsJson())}
 	}
 	if e := r.GetReaction(); e != nil {
 		out.Reaction = ptr(fromReaction(e))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
@@ -263,7 +264,7 @@ func value(f protoreflect.FieldDescriptor, zero protoreflect.Value, n int) proto
 	case protoreflect.StringKind:
 		return protoreflect.ValueOfString(string(f.FullName()))
 	case protoreflect.BytesKind:
-		return protoreflect.ValueOfBytes([]byte(f.FullName()))
+		return protoreflect.ValueOfBytes([]byte(strconv.Quote(string(f.FullName())))) // some are JSON
 	case protoreflect.BoolKind:
 		return protoreflect.ValueOfBool(true)
 	case protoreflect.DoubleKind:
@@ -308,6 +309,16 @@ func TestEnumsAreComplete(t *testing.T) {
 	for _, c := range cases {
 		if want := c.enum.Values().Len() - 1; c.size != want {
 			t.Errorf("%s: %d words, %d numbers", c.enum.FullName(), c.size, want)
+		}
+	}
+}
+
+// A peer that is no careful one cannot break the host's encoding.
+func TestWhatIsNoJSONIsKeptAsAString(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"": "", `{"a":1}`: `{"a":1}`, `{"a":`: `"{\"a\":"`, "\xff": `"\ufffd"`} {
+		if got := string(fromJSON([]byte(in))); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
 		}
 	}
 }

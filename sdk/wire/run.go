@@ -115,7 +115,7 @@ func fromEvent(e *agentv1.HandleResponse) chat.Event {
 		out.Progress = &chat.Progress{Text: k.Progress.GetText()}
 	case *agentv1.HandleResponse_ToolCall:
 		c := k.ToolCall
-		out.ToolCall = &chat.ToolCall{ID: c.GetId(), Name: c.GetName(), Args: c.GetArgsJson(), Class: c.GetClass()}
+		out.ToolCall = &chat.ToolCall{ID: c.GetId(), Name: c.GetName(), Args: fromJSON(c.GetArgsJson()), Class: c.GetClass()}
 	case *agentv1.HandleResponse_ToolResult:
 		r := k.ToolResult
 		out.ToolResult = &chat.ToolResult{ID: r.GetId(), IsError: r.GetIsError(), Summary: r.GetSummary()}
@@ -182,14 +182,14 @@ func fromInterruptRequest(r *agentv1.InterruptRequest) chat.InterruptRequest {
 	out := chat.InterruptRequest{ID: r.GetRequestId(), Prompt: r.GetPrompt(), TTLSecs: r.GetTtlSecs()}
 	if a := r.GetApproval(); a != nil {
 		out.Approval = &chat.Approval{
-			ToolCallID: a.GetToolCallId(), Tool: a.GetTool(), Class: a.GetClass(), Argv: a.GetArgv(), Args: a.GetArgsJson(),
+			ToolCallID: a.GetToolCallId(), Tool: a.GetTool(), Class: a.GetClass(), Argv: a.GetArgv(), Args: fromJSON(a.GetArgsJson()),
 			Cwd: a.GetCwd(), Digest: a.GetDigest(), Reason: a.GetReason(),
 		}
 	}
 	if q := r.GetQuestion(); q != nil {
 		out.Question = &chat.Question{
 			Options: each(q.GetOptions(), fromAction), Multiple: q.GetMultiple(), FreeText: q.GetFreeText(),
-			Schema: q.GetSchemaJson(),
+			Schema: fromJSON(q.GetSchemaJson()),
 		}
 	}
 	return out

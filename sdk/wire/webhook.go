@@ -133,6 +133,6 @@ func toNotice(n chat.Notice) *platformv1.Notice {
 func fromNotice(n *platformv1.Notice) chat.Notice {
 	return chat.Notice{
 		ID: n.GetId(), Platform: n.GetPlatform(), Account: n.GetAccount(), Kind: n.GetKind(), Summary: n.GetSummary(),
-		Raw: n.GetRaw(), At: fromTime(n.GetAt()),
+		Raw: fromJSON(n.GetRaw()), At: fromTime(n.GetAt()),
 	}
 }

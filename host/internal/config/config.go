@@ -3,8 +3,6 @@ package config
 import (
 	"regexp"
 	"time"
-
-	"go.yaml.in/yaml/v4"
 )
 
 // Config is everything that the operator wrote, checked and with defaults in place.
@@ -46,20 +44,16 @@ type Runtime struct {
 	UnknownCommands    string // "reply" or "agent": who answers /x that nobody bound
 }
 
-// Platform is one enabled block of spec.platforms, or the credentials of a trigger. Its keys belong to the
-// plugin of that name and are bound with Bind.
+// Platform is one enabled block of spec.platforms, the credentials of triggers, or both. Its keys belong to
+// the plugin of that name and are bound with Bind.
 type Platform struct {
-	ID    string
-	Pos   Pos
-	nodes map[string]*yaml.Node
-	keys  map[string]Pos
-	env   func(string) (string, bool)
-}
+	ID          string
+	Pos         Pos
+	FromTrigger bool // no block of spec.platforms is about it
 
-// Pos is a place in a file.
-type Pos struct {
-	File      string
-	Line, Col int
+	pairs  []pair
+	env    func(string) (string, bool)
+	strict bool
 }
 
 // Agent is one kind: Agent document. Exactly one of Exec, HTTP and GRPC is set, or none: such an agent
@@ -70,9 +64,11 @@ type Agent struct {
 	Pos         Pos
 	Dir         string // of the file: relative commands resolve against it
 	Model       string // as written
-	Exec        *Exec
-	HTTP        *HTTP
-	GRPC        *GRPC
+	// Instructions are what a model is told first.
+	Instructions string
+	Exec         *Exec
+	HTTP         *HTTP
+	GRPC         *GRPC
 	// MaxContextMessages is how much history a run gets; 0: none.
 	MaxContextMessages int
 	Vars               map[string]string

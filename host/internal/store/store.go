@@ -155,7 +155,7 @@ const (
 type Outbox interface {
 	// ClaimDeliveries takes up to limit due deliveries, at most one of a conversation and only the
 	// oldest unsettled one of it, counts the attempt and marks them as being sent, before anything is
-	// sent. What is being sent when its lease ends becomes unknown.
+	// sent. What is being sent when its lease ends becomes unknown, and what is over its time expires.
 	ClaimDeliveries(ctx context.Context, owner string, limit int, lease time.Duration) ([]Delivery, error)
 	// Settle records how an attempt ended. Settling an attempt that is not the current one changes
 	// nothing. Receipts that came before are applied.
@@ -164,8 +164,6 @@ type Outbox interface {
 	NextDue(ctx context.Context) (time.Time, error)
 	// Delivery returns one delivery, or ErrNotFound.
 	Delivery(ctx context.Context, id string) (Delivery, error)
-	// ExpireLeases marks deliveries whose sender is gone as unknown and returns how many.
-	ExpireLeases(ctx context.Context) (int, error)
 }
 
 // DeliveryState is where a delivery is.

@@ -1,0 +1,301 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Bind reads the keys of the platform by the JSON Schema that its plugin publishes, with variables and X_env
+// keys resolved, and returns them as a JSON object. What only the plugin can judge is left to it. No finding
+// quotes a value.
+func (p Platform) Bind(schema json.RawMessage) (json.RawMessage, Diagnostics) {
+	b := binder{platform: p, out: map[string]json.RawMessage{}}
+	if err := json.Unmarshal(schema, &b.schema); err != nil {
+		b.errorf(p.Pos, "update the plugin", "the plugin of platform %s publishes a configuration schema that cannot be read", p.ID)
+		return nil, b.diags
+	}
+	for _, q := range p.pairs {
+		b.pair(q)
+	}
+	b.required()
+	if b.diags.HasErrors() {
+		return nil, b.diags.Sorted()
+	}
+	object, err := json.Marshal(b.out) // sorted keys: the same configuration is the same bytes
+	if err != nil {
+		b.errorf(p.Pos, "", "the block of platform %s cannot be written as JSON", p.ID)
+	}
+	return object, b.diags.Sorted()
+}
+
+// Locate gives findings of the plugin their place in the file.
+func (p Platform) Locate(found []chat.Diagnostic) Diagnostics {
+	var out Diagnostics
+	for _, f := range found {
+		d := Diagnostic{Severity: f.Severity, Pos: p.Pos, Text: p.name() + ": " + f.Summary, Hint: f.Hint}
+		path := strings.Split(strings.TrimPrefix(f.Pointer, "/"), "/")
+		if i := slices.IndexFunc(p.pairs, func(q pair) bool { return q.property() == unescape(path[0]) }); i >= 0 {
+			q := p.pairs[i]
+			d.Pos = q.src.pos(q.key)
+			if n, err := strconv.Atoi(path[len(path)-1]); err == nil && q.value.Kind == yaml.SequenceNode && n >= 0 && n < len(q.value.Content) {
+				d.Pos = q.src.pos(q.value.Content[n])
+			}
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+func unescape(token string) string {
+	return strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+}
+
+// name is how findings call the platform's block.
+func (p Platform) name() string { return "platform " + p.ID }
+
+// schema is what is used of a JSON Schema.
+type schema struct {
+	Type       any               `json:"type"` // a word or a list of words
+	Properties map[string]schema `json:"properties"`
+	Required   []string          `json:"required"`
+	Items      *schema           `json:"items"`
+}
+
+// is reports whether the schema asks for values of this type.
+func (s schema) is(name string) bool {
+	if list, ok := s.Type.([]any); ok {
+		return slices.Contains(list, any(name))
+	}
+	return s.Type == name
+}
+
+// binder is one call of Bind.
+type binder struct {
+	platform Platform
+	schema   schema
+	out      map[string]json.RawMessage
+	diags    Diagnostics
+}
+
+func (b *binder) errorf(at Pos, hint, format string, args ...any) {
+	b.diags = append(b.diags, Diagnostic{SeverityError, at, fmt.Sprintf(format, args...), hint})
+}
+
+func (b *binder) warnf(at Pos, hint, format string, args ...any) {
+	b.diags = append(b.diags, Diagnostic{SeverityWarning, at, fmt.Sprintf(format, args...), hint})
+}
+
+// pair reads one key.
+func (b *binder) pair(q pair) {
+	at := q.src.pos(q.key)
+	if s, known := b.schema.Properties[q.name]; known {
+		if b.has(q.name + suffix) {
+			b.warnf(at, "keep one", "%s: %s and %s%s are given; %s counts", b.platform.name(), q.name, q.name, suffix, q.name)
+		}
+		if v := b.value(q, q.value, s, q.name); v != nil {
+			b.out[q.name] = v
+		}
+		return
+	}
+	s, known := b.schema.Properties[q.property()]
+	if !known {
+		b.unknown(q, at)
+		return
+	}
+	v := b.fromEnv(q, s)
+	if !b.has(q.property()) && v != nil {
+		b.out[q.property()] = v
+	}
+}
+
+func (b *binder) has(name string) bool {
+	return slices.ContainsFunc(b.platform.pairs, func(q pair) bool { return q.name == name })
+}
+
+func (b *binder) unknown(q pair, at Pos) {
+	var names []string
+	for n := range b.schema.Properties {
+		names = append(names, n)
+		if strings.HasSuffix(q.name, suffix) {
+			names = append(names, n+suffix)
+		}
+	}
+	d := Diagnostic{SeverityWarning, at, fmt.Sprintf("%s has no key %s", b.platform.name(), q.name), didYouMean(q.name, names)}
+	if b.platform.strict {
+		d.Severity = SeverityError
+	}
+	b.diags = append(b.diags, d)
+}
+
+// fromEnv reads the variable that a key X_env names.
+func (b *binder) fromEnv(q pair, s schema) json.RawMessage {
+	at := q.src.pos(q.value)
+	variable := strings.TrimSpace(q.value.Value)
+	if q.value.Kind != yaml.ScalarNode || !variableName.MatchString(variable) {
+		b.errorf(at, "write "+q.name+": NAME, without ${ }", "%s: %s takes the name of an environment variable", b.platform.name(), q.name)
+		return nil
+	}
+	v, ok := b.platform.env(variable)
+	if !ok || v == "" {
+		if !b.has(q.property()) {
+			b.errorf(at, "set "+variable, "%s: %s needs the environment variable %s, which is not set", b.platform.name(), q.name, variable)
+		}
+		return nil
+	}
+	if s.is("array") {
+		items := strings.Split(v, ",")
+		for i := range items {
+			items[i] = strings.TrimSpace(items[i])
+		}
+		return b.encode(slices.DeleteFunc(items, func(s string) bool { return s == "" }))
+	}
+	return b.scalar(at, v, s, q.name)
+}
+
+// value reads a value of the file. Nil means that there is none, or that a finding was made.
+func (b *binder) value(q pair, n *yaml.Node, s schema, name string) json.RawMessage {
+	at := q.src.pos(n)
+	switch {
+	case isNull(n) && s.is("array"):
+		return json.RawMessage("[]") // an empty list is the plugin's to judge; it never means everybody
+	case isNull(n):
+		return nil
+	case s.is("array") && n.Kind != yaml.SequenceNode:
+		b.errorf(at, "write "+name+": [a, b]", "%s: %s must be a list", b.platform.name(), name)
+		return nil
+	case n.Kind == yaml.SequenceNode && !s.is("array") && s.Type != nil:
+		b.errorf(at, "", "%s: %s must be a single value", b.platform.name(), name)
+		return nil
+	case n.Kind == yaml.SequenceNode:
+		return b.list(q, n, s, name)
+	case n.Kind == yaml.MappingNode && !s.is("object") && s.Type != nil:
+		b.errorf(at, "", "%s: %s must not be a mapping", b.platform.name(), name)
+		return nil
+	case n.Kind == yaml.MappingNode:
+		return b.mapping(q, n, s, name)
+	}
+	e := expand(n.Value, b.platform.env)
+	if e.bad != "" {
+		b.errorf(at, "write $${ for a literal ${", "%s: %s %s", b.platform.name(), name, e.bad)
+	}
+	for _, u := range e.unset {
+		text := fmt.Sprintf("%s: %s needs the environment variable %s, which is not set", b.platform.name(), name, u.name)
+		if u.message != "" {
+			text += ": " + u.message
+		}
+		b.errorf(at, fmt.Sprintf("set %s, or write ${%s:-default}", u.name, u.name), "%s", text)
+	}
+	if !e.ok() {
+		return nil
+	}
+	if s.Type == nil {
+		return b.untyped(n, e.text)
+	}
+	return b.scalar(at, e.text, s, name)
+}
+
+// list reads a list. An entry whose variable is not set is left out, but never the last one: an empty list
+// of people must not come to mean everybody.
+func (b *binder) list(q pair, n *yaml.Node, s schema, name string) json.RawMessage {
+	item := schema{}
+	if s.Items != nil {
+		item = *s.Items
+	}
+	out := []json.RawMessage{}
+	dropped := 0
+	for i, c := range n.Content {
+		entry := fmt.Sprintf("%s[%d]", name, i)
+		if e := expand(c.Value, b.platform.env); c.Kind == yaml.ScalarNode && e.bad == "" && len(e.unset) > 0 {
+			dropped++
+			b.warnf(q.src.pos(c), "set "+e.unset[0].name+", or remove the entry",
+				"%s: %s is left out: the environment variable %s is not set", b.platform.name(), entry, e.unset[0].name)
+			continue
+		}
+		if isNull(c) {
+			b.errorf(q.src.pos(c), "", "%s: %s is empty", b.platform.name(), entry)
+			continue
+		}
+		if v := b.value(q, c, item, entry); v != nil {
+			out = append(out, v)
+		}
+	}
+	if len(out) == 0 && dropped > 0 {
+		b.errorf(q.src.pos(n), "", "%s: %s has no entry left", b.platform.name(), name)
+	}
+	return b.encode(out)
+}
+
+func (b *binder) mapping(q pair, n *yaml.Node, s schema, name string) json.RawMessage {
+	out := map[string]json.RawMessage{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i].Value
+		if v := b.value(q, n.Content[i+1], s.Properties[key], name+"."+key); v != nil {
+			out[key] = v
+		}
+	}
+	return b.encode(out)
+}
+
+// scalar writes a text as the type that the schema asks for. Texts are taken as they stand in the file, so
+// that an id of digits is never a float.
+func (b *binder) scalar(at Pos, text string, s schema, name string) json.RawMessage {
+	trimmed := strings.TrimSpace(text)
+	switch {
+	case s.is("string"):
+		return b.encode(text)
+	case s.is("boolean"):
+		if v, ok := parseBool(trimmed); ok {
+			return b.encode(v)
+		}
+		b.errorf(at, "", "%s: %s must be true or false", b.platform.name(), name)
+	case s.is("integer"):
+		if v, err := strconv.ParseInt(trimmed, 10, 64); err == nil {
+			return b.encode(v)
+		}
+		b.errorf(at, "", "%s: %s must be a whole number", b.platform.name(), name)
+	case s.is("number"):
+		if v, err := strconv.ParseFloat(trimmed, 64); err == nil {
+			return b.encode(v)
+		}
+		b.errorf(at, "", "%s: %s must be a number", b.platform.name(), name)
+	default:
+		b.errorf(at, "", "%s: %s must not be a single value", b.platform.name(), name)
+	}
+	return nil
+}
+
+// untyped writes a value of which the schema says nothing.
+func (b *binder) untyped(n *yaml.Node, text string) json.RawMessage {
+	if raw := json.RawMessage(text); n.Style == 0 && n.Value == text && n.Tag != "!!str" && json.Valid(bytes.TrimSpace(raw)) {
+		return raw
+	}
+	return b.encode(text)
+}
+
+func (b *binder) encode(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil { // a number that JSON cannot hold
+		b.errorf(b.platform.Pos, "", "%s has a value that cannot be written as JSON", b.platform.name())
+		return nil
+	}
+	return raw
+}
+
+// required reports what the schema demands and nobody gave.
+func (b *binder) required() {
+	for _, name := range b.schema.Required {
+		if _, ok := b.out[name]; ok || b.has(name+suffix) && b.diags.HasErrors() {
+			continue
+		}
+		b.errorf(b.platform.Pos, fmt.Sprintf("give %s, or %s%s with the name of an environment variable", name, name, suffix),
+			"%s: %s is required", b.platform.name(), name)
+	}
+}

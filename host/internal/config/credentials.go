@@ -1,0 +1,136 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// block is what is known of a platform before its plugin is asked: pairs of keys and values, from the
+// DaemonConfig, from triggers, or from both.
+type block struct {
+	id          string
+	pos         Pos
+	fromTrigger bool
+	pairs       []pair
+}
+
+// pair is one key of a platform with its value.
+type pair struct {
+	name       string
+	key, value *yaml.Node
+	src        *source
+}
+
+func newBlock(id string, p place) *block {
+	b := &block{id: id, pos: p.src.pos(p.at)}
+	if p.node == nil {
+		return b
+	}
+	for i := 0; i+1 < len(p.node.Content); i += 2 {
+		if k := p.node.Content[i]; k.Value != "enabled" {
+			b.pairs = append(b.pairs, pair{k.Value, k, p.node.Content[i+1], p.src})
+		}
+	}
+	return b
+}
+
+// suffix ends a key that takes the name of an environment variable.
+const suffix = "_env"
+
+// property is the key that a pair is about: X for X and for X_env.
+func (p pair) property() string { return strings.TrimSuffix(p.name, suffix) }
+
+// identities are the keys that say which account is meant. Two of them that differ are two accounts.
+var identities = []string{"phone_number_id", "app_id", "application_id", "cloud_id", "integration_id"}
+
+// accountKey is the identity that messages carry as their account.
+const accountKey = "phone_number_id"
+
+// merge adds what a trigger says about the platform. What both say must be the same.
+func (l *loader) merge(b *block, t *triggerDraft) {
+	for _, p := range t.pairs {
+		i := slices.IndexFunc(b.pairs, func(q pair) bool { return q.property() == p.property() })
+		if i < 0 {
+			b.pairs = append(b.pairs, p)
+			continue
+		}
+		mine, known := p.resolve(l.settings.env)
+		theirs, alsoKnown := b.pairs[i].resolve(l.settings.env)
+		if !known || !alsoKnown || mine == theirs {
+			continue // what is not set is reported when the platform is bound
+		}
+		where := b.pairs[i].src.pos(b.pairs[i].key)
+		text := fmt.Sprintf("%s differs from the one in %s", p.property(), where)
+		hint := "give it in one place"
+		if slices.Contains(identities, p.property()) {
+			text += ": a second account of a platform is not supported yet"
+			hint = "run a second daemon for it"
+		}
+		l.diags = append(l.diags, Diagnostic{SeverityError, p.src.pos(p.key), text, hint})
+	}
+}
+
+// resolve returns the value in a form that can be compared; ok is false when a variable is not set.
+func (p pair) resolve(env func(string) (string, bool)) (value string, ok bool) {
+	if p.value.Kind != yaml.ScalarNode {
+		return flatten(p.value), true
+	}
+	e := expand(p.value.Value, env)
+	if p.name == p.property() || !e.ok() {
+		return e.text, e.ok()
+	}
+	v, ok := env(p.value.Value)
+	return v, ok && v != ""
+}
+
+// flatten writes a tree so that two equal ones read the same.
+func flatten(n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode {
+		return fmt.Sprintf("%q", n.Value)
+	}
+	var b strings.Builder
+	for _, c := range n.Content {
+		b.WriteString(flatten(c) + ",")
+	}
+	return fmt.Sprintf("%d(%s)", n.Kind, b.String())
+}
+
+// platforms joins the blocks with the credentials of triggers and finds out which triggers are active: one
+// for a platform that nobody configured, or whose plugin is missing, is not.
+func (l *loader) platforms() {
+	byID := map[string]*block{}
+	for _, b := range l.blocks {
+		byID[b.id] = b
+	}
+	for _, t := range l.triggers {
+		b := byID[t.Platform]
+		switch {
+		case t.inactive != "":
+		case l.disabled[t.Platform]:
+			t.inactive = fmt.Sprintf("platform %s is disabled", t.Platform)
+		case b == nil && len(t.pairs) == 0:
+			t.inactive = fmt.Sprintf("platform %s is not configured", t.Platform)
+		case (b == nil || b.fromTrigger) && !l.installed(t.Platform):
+			t.inactive = fmt.Sprintf("there is no plugin for platform %s", t.Platform)
+		case b == nil:
+			b = &block{id: t.Platform, pos: t.platformPos, fromTrigger: true}
+			byID[t.Platform], l.blocks = b, append(l.blocks, b)
+			l.merge(b, t)
+		default:
+			l.merge(b, t)
+		}
+	}
+	for _, b := range l.blocks {
+		l.cfg.Platforms = append(l.cfg.Platforms, Platform{
+			ID: b.id, Pos: b.pos, FromTrigger: b.fromTrigger,
+			pairs: b.pairs, env: l.settings.env, strict: l.settings.Strict,
+		})
+	}
+}
+
+func (l *loader) installed(platform string) bool {
+	return l.settings.Installed == nil || l.settings.Installed(platform, l.cfg.PluginDirs)
+}

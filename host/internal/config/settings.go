@@ -1,0 +1,84 @@
+package config
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Settings say what to load and in which surroundings.
+type Settings struct {
+	Path      string // the DaemonConfig; empty: everything comes from Overrides and defaults
+	Overrides Overrides
+	// Env looks up an environment variable. Nil: none is set.
+	Env func(name string) (string, bool)
+	// Strict makes unknown keys errors.
+	Strict bool
+	// ValidateOnly makes an error of what a daemon would leave out with a warning: an agent that cannot be
+	// read and that nobody is routed to.
+	ValidateOnly bool
+	WorkDir      string // what relative paths are tried against; empty: the process's
+	BesideBinary string // folder of the aofd binary; empty: not known
+	// Installed tells whether a platform's plugin is in one of some folders. A trigger that brings its own
+	// credentials for a platform without a plugin is then inactive. Nil: all are taken to be there.
+	Installed func(platform string, dirs []string) bool
+}
+
+// Overrides are given on the command line and win over the file. The zero value of a field means not given.
+// Relative paths are relative to Settings.WorkDir.
+type Overrides struct {
+	Port        int
+	Host        string
+	PluginsDir  string
+	DataDir     string
+	AgentsDir   string
+	TriggersDir string
+	LogLevel    string
+	LogFormat   string
+}
+
+func (s Settings) env(name string) (string, bool) {
+	if s.Env == nil {
+		return "", false
+	}
+	return s.Env(name)
+}
+
+// withDefaults fills in what depends on the process.
+func (s Settings) withDefaults() Settings {
+	if s.WorkDir == "" {
+		s.WorkDir, _ = os.Getwd() // relative paths then stay relative, which means the same
+	}
+	if abs, err := filepath.Abs(s.WorkDir); err == nil {
+		s.WorkDir = abs
+	}
+	return s
+}
+
+// abs makes a path of the command line absolute.
+func (s Settings) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(s.WorkDir, path)
+}
+
+// display is how findings call a file: relative to the working directory when it is below it.
+func (s Settings) display(path string) string {
+	rel, err := filepath.Rel(s.WorkDir, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return path
+	}
+	return rel
+}
+
+// LogSettings returns the log level and the log format (text, json or empty) before anything else is loaded,
+// so that the findings of Load can be logged. What cannot be read counts as not given: Load reports it.
+func LogSettings(s Settings) (slog.Level, string) {
+	l := newLoader(s)
+	l.daemonFile()
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.cfg.LogLevel)) // only known words get here
+	return level, l.cfg.LogFormat
+}

@@ -1,0 +1,171 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+)
+
+// Claim implements store.Lanes.
+func (s *Store) Claim(ctx context.Context, owner string, kind store.LaneKind, limit int, lease time.Duration) ([]store.Turn, error) {
+	var turns []store.Turn
+	err := s.commit.do(ctx, func(w *writer) error {
+		turns = nil
+		now := s.now()
+		err := w.each(`SELECT l.conversation, l.head, l.attempt + 1, l.epoch + 1, m.cause, m.body
+			FROM lane l JOIN message m ON m.seq = l.head
+			WHERE l.kind = ? AND l.lease_until <= ? ORDER BY l.head LIMIT ?`,
+			[]any{string(kind), micros(now), limit}, func(rows *sql.Rows) error {
+				t := store.Turn{Lane: kind}
+				var body []byte
+				if err := rows.Scan(&t.Conversation, &t.Seq, &t.Attempt, &t.Epoch, &t.Cause, &body); err != nil {
+					return err
+				}
+				turns = append(turns, t)
+				return decode(body, &turns[len(turns)-1].Message)
+			})
+		if err != nil {
+			return err
+		}
+		for _, t := range turns {
+			if _, err := w.exec(`UPDATE lane SET owner = ?, lease_until = ?, epoch = ?, attempt = ? WHERE conversation = ? AND kind = ?`,
+				owner, micros(now.Add(lease)), t.Epoch, t.Attempt, t.Conversation, string(kind)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return turns, nil
+}
+
+// Renew implements store.Lanes.
+func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) error {
+	return s.commit.do(ctx, func(w *writer) error {
+		until := micros(s.now().Add(lease))
+		if _, err := w.exec(`UPDATE lane SET lease_until = ? WHERE owner = ? AND owner <> ''`, until, owner); err != nil {
+			return err
+		}
+		_, err := w.exec(`UPDATE delivery SET lease_until = ? WHERE owner = ? AND state = 'sending'`, until, owner)
+		return err
+	})
+}
+
+// Release implements store.Lanes. The attempt is not counted: nothing went wrong with the message.
+func (s *Store) Release(ctx context.Context, t store.Turn) error {
+	return s.commit.do(ctx, func(w *writer) error {
+		_, err := w.exec(`UPDATE lane SET owner = '', lease_until = 0, attempt = attempt - 1
+			WHERE conversation = ? AND kind = ? AND head = ? AND epoch = ?`, t.Conversation, string(t.Lane), t.Seq, t.Epoch)
+		return err
+	})
+}
+
+// Enqueue implements store.Lanes.
+func (s *Store) Enqueue(ctx context.Context, t store.Turn, d []store.Delivery, events []store.TraceEvent) error {
+	return s.commit.do(ctx, func(w *writer) error {
+		if err := held(w, t); err != nil {
+			return err
+		}
+		if err := s.enqueue(w, d); err != nil {
+			return err
+		}
+		return trace(w, t.Cause, events)
+	})
+}
+
+// Finish implements store.Lanes.
+func (s *Store) Finish(ctx context.Context, t store.Turn, r store.Result) error {
+	return s.commit.do(ctx, func(w *writer) error {
+		if err := held(w, t); err != nil {
+			return err
+		}
+		if _, err := w.exec(`UPDATE message SET outcome = ?, reason = ?, done_at = ? WHERE seq = ?`,
+			string(r.Outcome), r.Reason, micros(s.now()), t.Seq); err != nil {
+			return err
+		}
+		if err := s.enqueue(w, r.Deliveries); err != nil {
+			return err
+		}
+		if err := s.remember(w, t, r); err != nil {
+			return err
+		}
+		if err := trace(w, t.Cause, r.Trace); err != nil {
+			return err
+		}
+		return advance(w, t)
+	})
+}
+
+// held checks that the lane is still the turn's own.
+func held(w *writer, t store.Turn) error {
+	var one int
+	ok, err := w.row(`SELECT 1 FROM lane WHERE conversation = ? AND kind = ? AND head = ? AND epoch = ?`,
+		[]any{t.Conversation, string(t.Lane), t.Seq, t.Epoch}, &one)
+	if err == nil && !ok {
+		return store.ErrFenced
+	}
+	return err
+}
+
+// advance frees the lane for its next message, or ends it.
+func advance(w *writer, t store.Turn) error {
+	var next sql.NullInt64
+	if _, err := w.row(`SELECT min(seq) FROM message WHERE conversation = ? AND lane = ? AND outcome IS NULL`,
+		[]any{t.Conversation, string(t.Lane)}, &next); err != nil {
+		return err
+	}
+	if !next.Valid {
+		_, err := w.exec(`DELETE FROM lane WHERE conversation = ? AND kind = ?`, t.Conversation, string(t.Lane))
+		return err
+	}
+	_, err := w.exec(`UPDATE lane SET head = ?, attempt = 0, owner = '', lease_until = 0 WHERE conversation = ? AND kind = ?`,
+		next.Int64, t.Conversation, string(t.Lane))
+	return err
+}
+
+// remember stores the user's choice of an agent and the history.
+func (s *Store) remember(w *writer, t store.Turn, r store.Result) error {
+	user := t.Message.User.ID
+	var err error
+	switch {
+	case r.SetAgent == nil:
+	case *r.SetAgent == "":
+		_, err = w.exec(`DELETE FROM choice WHERE conversation = ? AND user_id = ?`, t.Conversation, user)
+	default:
+		_, err = w.exec(`INSERT INTO choice (conversation, user_id, agent) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET agent = excluded.agent`, t.Conversation, user, *r.SetAgent)
+	}
+	for _, turn := range r.History {
+		if err != nil {
+			return err
+		}
+		var body []byte
+		if body, err = encode(turn); err == nil {
+			_, err = w.exec(`INSERT INTO history (conversation, agent, turn, stored_at) VALUES (?, ?, ?, ?)`,
+				t.Conversation, r.HistoryAgent, body, micros(s.now()))
+		}
+	}
+	return err
+}
+
+// QueueOf implements store.Lanes.
+func (s *Store) QueueOf(ctx context.Context, platform, account, userID string) (out []store.Queued, err error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT m.cause, m.received_at, l.lease_until > ? AND l.head = m.seq
+		FROM message m JOIN lane l ON l.conversation = m.conversation AND l.kind = m.lane
+		WHERE m.platform = ? AND m.account = ? AND m.user_id = ? AND m.outcome IS NULL AND m.lane = 'turn' ORDER BY m.seq`,
+		micros(s.now()), platform, account, userID)
+	return out, drain(rows, err, func(rows *sql.Rows) error {
+		var q store.Queued
+		var at int64
+		if err := rows.Scan(&q.Cause, &at, &q.Running); err != nil {
+			return err
+		}
+		q.ReceivedAt = moment(at)
+		out = append(out, q)
+		return nil
+	})
+}

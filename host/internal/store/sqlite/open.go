@@ -1,0 +1,210 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/aof-dev/aofd/host/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Options of Open.
+type Options struct {
+	Logger *slog.Logger
+	// Now is the clock; nil takes the system's.
+	Now func() time.Time
+}
+
+// Store is the store in an SQLite file. See store.Store.
+type Store struct {
+	log    *slog.Logger
+	now    func() time.Time
+	lock   *flock.Flock
+	writes *sql.DB // one connection, used by the committer only
+	reads  *sql.DB
+	commit *committer
+
+	stop      chan struct{}
+	keeper    sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
+}
+
+var _ store.Store = (*Store)(nil)
+
+// readers is how many connections there are for reading.
+const readers = 4
+
+// Open opens the store in the file at path and makes it when it is not there. A file that another process
+// uses, or that a newer version wrote, is refused. What a dead process left half done is put in order:
+// its lanes are free, and what it was sending is unknown.
+func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s = &Store{log: o.Logger, now: o.Now, stop: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			s.release()
+			s = nil
+		}
+	}()
+	if err := s.occupy(path); err != nil {
+		return s, err
+	}
+	if s.writes, err = open(path, 1, "&_txlock=immediate"); err != nil {
+		return s, err
+	}
+	if s.reads, err = open(path, readers, "&_pragma=query_only(1)"); err != nil {
+		return s, err
+	}
+	if err := migrate(ctx, s.writes, path); err != nil {
+		return s, err
+	}
+	conn, err := s.writes.Conn(ctx)
+	if err != nil {
+		return s, fmt.Errorf("open the store %s: %w", path, err)
+	}
+	s.commit = startCommitter(conn, o.Logger)
+	if err := s.recover(ctx); err != nil {
+		return s, fmt.Errorf("put the store %s in order: %w", path, err)
+	}
+	s.keeper.Go(s.checkpoint)
+	return s, nil
+}
+
+// occupy takes the lock beside the file and makes the file, readable for this user only.
+func (s *Store) occupy(path string) error {
+	s.lock = flock.New(path + ".lock")
+	switch ok, err := s.lock.TryLock(); {
+	case err != nil:
+		return fmt.Errorf("lock the store %s: %w", path, err)
+	case !ok:
+		return fmt.Errorf("the store %s is used by another aofd: stop it, or choose another data directory", path)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	return f.Close()
+}
+
+func open(path string, connections int, more string) (*sql.DB, error) {
+	// FULL: a commit is on disk when it returns, over power loss too. Checkpoints are made beside the
+	// writes; the automatic one is for a day on which that does not keep up.
+	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String() +
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=wal_autocheckpoint(16000)&_pragma=temp_store(MEMORY)" + more
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open the store %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+func migrate(ctx context.Context, db *sql.DB, path string) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	have, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("the store %s cannot be read: %w: restore it from a backup, or move it away", path, err)
+	}
+	sources := p.ListSources()
+	if newest := sources[len(sources)-1].Version; have > newest {
+		return fmt.Errorf("the store %s was written by a newer aofd (schema %d, this one knows %d): use that version, or restore a backup",
+			path, have, newest)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("bring the store %s to the current schema: %w", path, err)
+	}
+	return nil
+}
+
+// recover ends what a dead process had begun. Nobody else uses the file, so every lease in it is dead.
+func (s *Store) recover(ctx context.Context) error {
+	return s.commit.do(ctx, func(w *writer) error {
+		if _, err := w.exec(`UPDATE lane SET owner = '', lease_until = 0 WHERE owner <> ''`); err != nil {
+			return err
+		}
+		n, err := s.expire(w, `state = 'sending'`)
+		if n > 0 {
+			s.log.Warn("messages were being sent when the daemon died: nobody knows whether they went out, so they are not sent again",
+				"count", n)
+		}
+		return err
+	})
+}
+
+// checkpoint moves what was committed from the log into the file, beside the writes.
+func (s *Store) checkpoint() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+			if _, err := s.reads.Exec(`PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
+				s.log.Warn("the store's log could not be moved into its file; tried again", "err", err)
+			}
+		}
+	}
+}
+
+// Ping implements store.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.commit.do(ctx, func(w *writer) error {
+		_, err := w.exec(`INSERT INTO pulse (one, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at`, micros(s.now()))
+		return err
+	})
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		close(s.stop)
+		s.keeper.Wait()
+		s.closeErr = s.release()
+	})
+	return s.closeErr
+}
+
+// release closes what is open, writes first.
+func (s *Store) release() error {
+	var errs []error
+	if s.commit != nil {
+		errs = append(errs, s.commit.close())
+	}
+	for _, db := range []*sql.DB{s.reads, s.writes} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,233 @@
+package sqlite_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/store/sqlite"
+	"github.com/aof-dev/aofd/host/internal/store/storetest"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// asWriter makes the test binary a process that appends until it is killed.
+const asWriter = "AOFD_TEST_WRITER"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(asWriter); path != "" {
+		appendForever(path)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func open(t *testing.T, path string, now func() time.Time) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(context.Background(), path, sqlite.Options{Logger: slog.New(slog.DiscardHandler), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, c *storetest.Clock) store.Store {
+		return open(t, filepath.Join(t.TempDir(), "aofd.db"), c.Now)
+	})
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "aofd.db")
+	s := open(t, path, nil)
+	_, err := sqlite.Open(t.Context(), path, sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "another aofd") {
+		t.Fatalf("got %v", err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the file's mode: %v %v", info.Mode(), err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path, nil) // free again
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "aofd.db")
+	_ = open(t, path, nil).Close()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	_ = db.Close()
+	_, err = sqlite.Open(t.Context(), path, sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "newer aofd") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestDamagedFileIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "aofd.db")
+	if err := os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), path, sqlite.Options{Logger: slog.New(slog.DiscardHandler)}); err == nil {
+		t.Fatal("opened")
+	}
+}
+
+func TestClosedStore(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "aofd.db"), nil)
+	_ = s.Close()
+	if _, err := s.Append(t.Context(), store.Inbound{}); err == nil {
+		t.Fatal("a closed store took a message")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestGivenUpWhileWaitingStoresNothing(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "aofd.db"), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	in := store.Inbound{Messages: []store.InboundMessage{{Message: chat.Message{ID: "1"}, Conversation: "c", Lane: store.LaneTurn}}}
+	if _, err := s.Append(ctx, in); err != nil && !errors.Is(err, store.ErrBusy) {
+		t.Fatalf("got %v", err)
+	} else if err == nil {
+		return // it was faster than the cancelled context
+	}
+	if b, err := s.Backlog(t.Context()); err != nil || b.InboxPending != 0 {
+		t.Fatalf("got %+v %v", b, err)
+	}
+}
+
+// TestKilledWriterLosesNothing kills a process that appends, again and again, and finds everything that it
+// said it had stored; and what it was sending is unknown, never sent again.
+func TestKilledWriterLosesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "aofd.db")
+	stored := map[string]bool{}
+	for round := range 5 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), asWriter+"="+path)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for n := 0; n < 50*(round+1) && lines.Scan(); n++ {
+			stored[lines.Text()] = true
+		}
+		_ = cmd.Process.Kill()
+		for lines.Scan() {
+			stored[lines.Text()] = true // said before the kill
+		}
+		_ = cmd.Wait()
+	}
+	s := open(t, path, nil)
+	for cause := range stored {
+		if events, err := s.Trace(t.Context(), cause); err != nil || len(events) == 0 {
+			t.Fatalf("%s was acknowledged and is not there: %v", cause, err)
+		}
+	}
+	b, err := s.Backlog(t.Context())
+	if err != nil || b.TurnsRunning != 0 || b.OutboxPending != 0 || b.OutboxUnknown == 0 {
+		t.Fatalf("after the kills: %+v %v", b, err)
+	}
+	t.Logf("%d acknowledged messages, %d deliveries unknown", len(stored), b.OutboxUnknown)
+}
+
+// appendForever is the process that gets killed: one delivery is being sent all the time.
+func appendForever(path string) {
+	ctx := context.Background()
+	s, err := sqlite.Open(ctx, path, sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		panic(err)
+	}
+	for n := 0; ; n++ {
+		m := chat.Message{ID: fmt.Sprintf("%d-%d", os.Getpid(), n), Platform: "p", Account: "a", ChannelID: "c"}
+		a, err := s.Append(ctx, store.Inbound{
+			Messages: []store.InboundMessage{{Message: m, Conversation: fmt.Sprint(os.Getpid(), n), Lane: store.LaneTurn}},
+			Trace:    []store.TraceEvent{{At: time.Now(), Hop: "webhook.received"}},
+		})
+		if err != nil {
+			panic(err)
+		}
+		if n == 0 {
+			turns, err := s.Claim(ctx, "w", store.LaneTurn, 1, time.Minute)
+			if err != nil {
+				panic(err)
+			}
+			d := store.Delivery{ID: store.DeliveryID(turns[0].Cause, 1), Cause: turns[0].Cause, Conversation: turns[0].Conversation}
+			if err := s.Finish(ctx, turns[0], store.Result{Outcome: store.OutcomeAnswered, Deliveries: []store.Delivery{d}}); err != nil {
+				panic(err)
+			}
+			if _, err := s.ClaimDeliveries(ctx, "w", 1, time.Minute); err != nil {
+				panic(err)
+			}
+		}
+		fmt.Println(a.New[0])
+	}
+}
+
+// BenchmarkAppend measures how many messages get on disk, alone and by many at once.
+func BenchmarkAppend(b *testing.B) {
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "aofd.db"), sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			body := strings.Repeat("x", 1000)
+			next := make(chan int)
+			done := make(chan error, callers)
+			for range callers {
+				go func() {
+					for n := range next {
+						m := chat.Message{ID: fmt.Sprint(n), Platform: "p", Account: "a", ChannelID: "c", Text: body}
+						in := store.Inbound{Messages: []store.InboundMessage{{Message: m, Conversation: fmt.Sprint(n % 1000), Lane: store.LaneTurn}}}
+						if _, err := s.Append(context.Background(), in); err != nil {
+							done <- err
+							return
+						}
+					}
+					done <- nil
+				}()
+			}
+			b.ResetTimer()
+			for n := range b.N {
+				next <- n
+			}
+			close(next)
+			for range callers {
+				if err := <-done; err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+}
