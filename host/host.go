@@ -15,7 +15,6 @@ import (
 	"github.com/aof-dev/aofd/host/internal/catalog"
 	"github.com/aof-dev/aofd/host/internal/config"
 	"github.com/aof-dev/aofd/host/internal/egress"
-	"github.com/aof-dev/aofd/host/internal/session"
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
 	"github.com/aof-dev/aofd/host/internal/telemetry"
@@ -43,7 +42,7 @@ const (
 // Run starts the daemon and serves until ctx ends; then it stops gracefully. A configuration that cannot
 // be used is a *ConfigError, and nothing was started.
 func Run(ctx context.Context, s Settings) error {
-	cfg, diags := config.Load(s.Config)
+	cfg, diags := load(s.Config)
 	if diags.HasErrors() {
 		return &ConfigError{diags}
 	}
@@ -53,6 +52,14 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	return d.serve(ctx)
+}
+
+// load reads the configuration; triggers of platforms without a plugin are left out.
+func load(s config.Settings) (*config.Config, config.Diagnostics) {
+	s.Installed = func(platform string, dirs []string) bool {
+		return catalog.Installed(chat.PluginPlatform, platform, dirs)
+	}
+	return config.Load(s)
 }
 
 // ConfigError is a configuration that cannot be used.
@@ -76,7 +83,6 @@ type daemon struct {
 	catalog   *catalog.Catalog
 	platforms []*platform
 	agents    *agents
-	session   *session.Session
 	turn      *turn.Stage
 	egress    *egress.Stage
 	servers   servers
@@ -112,13 +118,13 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 	d.egress = egress.New(egress.Settings{
 		Owner: owner, Outbox: d.store, Sender: d.sender, Metrics: d.metrics, Logger: d.log,
 	})
-	route := d.newRouter()
+	plan := d.newPlanner()
 	d.turn = turn.New(turn.Settings{
-		Owner: owner, Lanes: d.store, Planner: route, Agents: d.agents, Enqueued: d.egress.Wake,
+		Owner: owner, Lanes: d.store, Planner: plan, Agents: d.agents, Enqueued: d.egress.Wake,
 		MaxConcurrent: d.cfg.Runtime.MaxConcurrentTasks, ProgressAfter: d.cfg.Runtime.ProgressAfter,
 		MaxAge: d.cfg.Runtime.MaxMessageAge, Metrics: d.metrics, Logger: d.log,
 	})
-	return d.servers.build(d, route)
+	return d.servers.build(d, plan)
 }
 
 // serve takes messages until ctx ends, then stops in the order in which messages flow, so that each stage

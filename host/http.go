@@ -36,12 +36,12 @@ type servers struct {
 	certFile, keyFile string
 }
 
-func (s *servers) build(d *daemon, route *planner) (err error) {
+func (s *servers) build(d *daemon, plan *planner) (err error) {
 	cfg := d.cfg.Server
 	s.certFile, s.keyFile = cfg.TLSCertFile, cfg.TLSKeyFile
 	quiet := slog.NewLogLogger(d.log.Handler(), slog.LevelDebug)
 	s.web = &http.Server{
-		Handler: d.routes(route), ErrorLog: quiet, MaxHeaderBytes: 64 << 10,
+		Handler: d.routes(plan), ErrorLog: quiet, MaxHeaderBytes: 64 << 10,
 		ReadHeaderTimeout: min(10*time.Second, cfg.Timeout), ReadTimeout: cfg.Timeout,
 		WriteTimeout: cfg.Timeout + storeTimeout, IdleTimeout: 2 * time.Minute,
 	}
@@ -96,12 +96,12 @@ func (s *servers) stop(ctx context.Context) {
 }
 
 // routes are the paths of the webhook listener.
-func (d *daemon) routes(route *planner) http.Handler {
+func (d *daemon) routes(plan *planner) http.Handler {
 	mux := http.NewServeMux()
 	budget := semaphore.NewWeighted(inFlightBytes)
 	for _, p := range d.platforms {
 		h := ingress.New(ingress.Settings{
-			Platform: p.id, ContentTypes: p.contentTypes, Parser: p, Inbox: d.store, Lane: route.lane,
+			Platform: p.id, ContentTypes: p.contentTypes, Parser: p, Inbox: d.store, Lane: plan.lane,
 			Arrived: d.turnWake, MaxPerUser: d.cfg.Runtime.MaxTasksPerUser,
 			MaxBodyBytes: d.cfg.Server.MaxBodyBytes, Timeout: storeTimeout, InFlight: budget,
 			Metrics: d.metrics, Logger: d.log,

@@ -14,7 +14,8 @@ import (
 // returns the warnings. It takes no messages, opens no listener and leaves the data directory alone. A
 // configuration that cannot be used is a *ConfigError.
 func Validate(ctx context.Context, s Settings) (config.Diagnostics, error) {
-	cfg, diags := config.Load(s.Config)
+	s.Config.ValidateOnly = true
+	cfg, diags := load(s.Config)
 	if cfg == nil {
 		return nil, &ConfigError{diags}
 	}

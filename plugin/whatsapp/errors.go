@@ -23,9 +23,14 @@ func (e *InvalidSignature) Error() string { return "invalid signature: " + e.Rea
 
 // ParseError says that a request is from Meta and is no webhook that anybody understands.
 type ParseError struct {
-	Path   string // JSON pointer into the body
+	Path   string // JSON pointer into the body; empty for the whole body
 	Detail string
 }
 
 // Error returns where and what.
-func (e *ParseError) Error() string { return "webhook at " + e.Path + "/: " + e.Detail }
+func (e *ParseError) Error() string {
+	if e.Path == "" {
+		return "webhook: " + e.Detail
+	}
+	return "webhook at " + e.Path + ": " + e.Detail
+}

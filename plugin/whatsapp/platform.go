@@ -66,6 +66,12 @@ func New(c Config) (*Platform, error) {
 	return p, nil
 }
 
+// String shows the platform without its secrets.
+func (p *Platform) String() string { return "whatsapp.Platform{phone_number_id: " + p.account + "}" }
+
+// GoString is String, so that %#v shows no secret either.
+func (p *Platform) GoString() string { return p.String() }
+
 // Name returns "whatsapp".
 func (p *Platform) Name() string { return webhook.Platform }
 

@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
@@ -125,7 +126,9 @@ func (p *Platform) send(
 		if err != nil {
 			failure = chat.AsError(err)
 			failure.MessageIDs = ids
-			p.noteHealth(failure)
+			if !errors.Is(ctx.Err(), context.Canceled) { // that says something about the caller, not about Meta
+				p.noteHealth(failure)
+			}
 			return ids, failure
 		}
 		ids = append(ids, id)

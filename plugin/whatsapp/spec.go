@@ -18,5 +18,7 @@ func configured(c Config) (platform.Platform, error) {
 
 // commands are what the binary does beside serving the host.
 func commands() []platform.Command {
-	return nil
+	return []platform.Command{{
+		Name: "emulate", Short: "stands in for Meta and a phone; see emulate --help", Run: emulate,
+	}}
 }

@@ -1,9 +1,13 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/aof-dev/aofd/sdk/chat"
 )
@@ -42,21 +46,35 @@ func (p *Plugin) ValidateConfig(ctx context.Context, config []byte) (found []cha
 
 // Configure gives the plugin its configuration, now and after each restart.
 func (p *Plugin) Configure(ctx context.Context, config []byte) (found []chat.Diagnostic, err error) {
+	p.configuring.Lock()
+	defer p.configuring.Unlock()
 	p.mu.Lock()
 	generation := p.generation + 1
 	p.mu.Unlock()
-	var accounts []chat.Account
-	err = p.pure(ctx, "Configure", configureTimeout, func(ctx context.Context, in *instance) (err error) {
-		accounts, found, err = in.plugin.Configure(ctx, config, generation)
-		return err
-	})
-	if err != nil {
-		return found, err
+	for {
+		var accounts []chat.Account
+		var by *instance
+		err = p.pure(ctx, "Configure", configureTimeout, func(ctx context.Context, in *instance) (err error) {
+			by = in
+			accounts, found, err = in.plugin.Configure(ctx, config, generation)
+			return err
+		})
+		if err != nil || p.configured(by, config, generation, accounts) {
+			return found, err
+		}
 	}
+}
+
+// configured notes what a process was configured with. It reports false when that process is not the one in
+// service any more: the next one may have got the former configuration.
+func (p *Plugin) configured(by *instance, config []byte, generation uint64, accounts []chat.Account) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.config, p.generation, p.status.Accounts = config, generation, accounts
-	return found, nil
+	if p.live != by {
+		return false
+	}
+	p.config, p.generation, p.status.Accounts = bytes.Clone(config), generation, accounts
+	return true
 }
 
 // VerifySignature asks whether a request is from the platform.
@@ -106,8 +124,13 @@ func (p *Plugin) pure(ctx context.Context, rpc string, limit time.Duration, fn f
 	return err
 }
 
+var errBusy = errors.New("too many calls at once")
+
 // repeatable are the errors of a process that is not there any more, or of a panic.
 func repeatable(err error) bool {
+	if errors.Is(err, errBusy) {
+		return false
+	}
 	for _, r := range []chat.Reason{chat.ReasonUnavailable, chat.ReasonDraining, chat.ReasonPluginPanic} {
 		if errors.Is(err, &chat.Error{Reason: r}) {
 			return true
@@ -125,7 +148,7 @@ func (p *Plugin) call(ctx context.Context, in *instance, rpc string, limit time.
 	start := time.Now()
 	if p.calls != nil {
 		if err := p.calls.Acquire(ctx, 1); err != nil {
-			return p.prefixed(&chat.Error{Reason: chat.ReasonUnavailable, Text: "too many calls at once", Err: err})
+			return p.prefixed(&chat.Error{Reason: chat.ReasonUnavailable, Text: errBusy.Error(), Err: errBusy})
 		}
 		defer p.calls.Release(1)
 	}
@@ -134,6 +157,9 @@ func (p *Plugin) call(ctx context.Context, in *instance, rpc string, limit time.
 	}
 	defer in.leave()
 	err := fn(ctx, in)
+	if e, ok := errors.AsType[*chat.Error](err); ok && ctx.Err() == nil && status.Code(e.Err) == codes.Canceled {
+		e.Reason = chat.ReasonUnavailable // not the caller ended it: the connection was closed, as its process is gone
+	}
 	p.settings.Observe(p.file.ID, rpc, time.Since(start), err)
 	return p.prefixed(err)
 }
@@ -154,15 +180,15 @@ func (p *Plugin) ready() *instance {
 	return p.live
 }
 
-// await returns the live process; while there is none it waits for the next one, not for long.
+// await returns the live process; while one is about to start it waits for that, not for long.
 func (p *Plugin) await(ctx context.Context) *instance {
 	ctx, cancel := context.WithTimeout(ctx, p.settings.Timing.CallWait)
 	defer cancel()
 	for {
 		p.mu.Lock()
-		in, changed := p.live, p.changed
+		in, changed, state := p.live, p.changed, p.status.State
 		p.mu.Unlock()
-		if in != nil {
+		if in != nil || state == StateQuarantined || state == StateStopped {
 			return in
 		}
 		select {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,10 +75,19 @@ type Catalog struct {
 	settings Settings
 	found    []Found
 	run      *runDir
+	life     context.Context // ends with Close
+	cancel   context.CancelFunc
+	closing  sync.Once
+	closeErr error
 
 	mu      sync.Mutex
-	plugins map[string]*Plugin
-	closed  bool
+	plugins map[string]*slot
+}
+
+// slot is the place of one plugin.
+type slot struct {
+	mu     sync.Mutex // held while it starts
+	plugin *Plugin    // nil while it did not start
 }
 
 // Open looks for plugins. Nothing is started yet.
@@ -96,7 +107,9 @@ func Open(s Settings) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Catalog{settings: s, found: found, run: run, plugins: map[string]*Plugin{}}, nil
+	c := &Catalog{settings: s, found: found, run: run, plugins: map[string]*slot{}}
+	c.life, c.cancel = context.WithCancel(context.Background())
+	return c, nil
 }
 
 // Found lists all files that look like plugins, with why some are not used.
@@ -105,39 +118,61 @@ func (c *Catalog) Found() []Found { return c.found }
 // Start starts the platform with that id and returns it once it said what it is. A platform that runs
 // already is returned as it is. It fails with ErrNotFound when there is no usable file.
 func (c *Catalog) Start(ctx context.Context, id string) (*Plugin, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil, errors.New("the catalog is closed")
-	}
-	if p := c.plugins[id]; p != nil {
-		return p, nil
-	}
 	f, ok := lookup(c.found, id)
 	if !ok {
 		return nil, fmt.Errorf("%w: aof-platform-%s", ErrNotFound, id)
 	}
+	sl := c.slot(id)
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if c.life.Err() != nil {
+		return nil, errors.New("the catalog is closed")
+	}
+	if sl.plugin != nil {
+		return sl.plugin, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
 	p, err := startPlugin(ctx, c.settings, c.run, f)
 	if err != nil {
 		return nil, err
 	}
-	c.plugins[id] = p
+	sl.plugin = p
 	return p, nil
+}
+
+func (c *Catalog) slot(id string) *slot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.plugins[id] == nil {
+		c.plugins[id] = &slot{}
+	}
+	return c.plugins[id]
 }
 
 // Close stops all plugins and removes what they needed. It takes a few seconds at most, whatever state the
 // plugins are in, and may be called twice.
 func (c *Catalog) Close(ctx context.Context) error {
-	c.mu.Lock()
-	plugins := c.plugins
-	c.plugins, c.closed = nil, true
-	c.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, p := range plugins {
-		wg.Go(func() { p.stop(ctx) })
-	}
-	wg.Wait()
-	return c.run.remove()
+	c.closing.Do(func() {
+		c.cancel() // whatever is starting is broken off
+		c.mu.Lock()
+		slots := slices.Collect(maps.Values(c.plugins))
+		c.mu.Unlock()
+		var wg sync.WaitGroup
+		for _, sl := range slots {
+			wg.Go(func() {
+				sl.mu.Lock()
+				defer sl.mu.Unlock()
+				if sl.plugin != nil {
+					sl.plugin.stop(ctx)
+				}
+			})
+		}
+		wg.Wait()
+		c.closeErr = c.run.remove()
+	})
+	return c.closeErr
 }
 
 // State is where a plugin is in its life.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -86,6 +88,18 @@ func unsafe(dir, path string) string {
 	if err != nil {
 		return "it cannot be read: " + err.Error()
 	}
+	folder, err := os.Stat(home)
+	if err != nil {
+		return "its folder cannot be read: " + err.Error()
+	}
+	if folder.Mode().Perm()&0o022 != 0 {
+		return "others may write to its folder: chmod go-w " + dir
+	}
+	return unsafeMode(info, path)
+}
+
+// unsafeMode says why a file of this kind must not be run.
+func unsafeMode(info fs.FileInfo, path string) string {
 	switch {
 	case !info.Mode().IsRegular():
 		return "it is not a file"
@@ -136,34 +150,70 @@ func newer(a, b *semver.Version) bool {
 // take copies a plugin into the private store under the hash of its bytes and returns the copy's path. What
 // was checked is what runs, whatever happens to the file meanwhile.
 func take(path, store string) (string, error) {
+	if why := unsafe(filepath.Dir(path), path); why != "" {
+		return "", fmt.Errorf("%s is not used: %s", path, why)
+	}
 	in, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("read the plugin: %w", err)
 	}
 	defer func() { _ = in.Close() }()
-	tmp, err := os.CreateTemp(store, "new-*")
+	info, err := in.Stat()
 	if err != nil {
-		return "", fmt.Errorf("make a private copy of the plugin: %w", err)
+		return "", fmt.Errorf("read the plugin: %w", err)
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
-	hash := sha256.New()
-	_, err = io.Copy(io.MultiWriter(tmp, hash), in)
-	err = errors.Join(err, tmp.Chmod(0o500), tmp.Close())
-	if err != nil {
-		return "", fmt.Errorf("make a private copy of the plugin: %w", err)
+	if why := unsafeMode(info, path); why != "" {
+		return "", fmt.Errorf("%s is not used: %s", path, why)
 	}
-	dir := filepath.Join(store, hex.EncodeToString(hash.Sum(nil)[:16]))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make a private copy of the plugin: %w", err)
+	sum := sha256.New()
+	if _, err := io.Copy(sum, in); err != nil {
+		return "", fmt.Errorf("read the plugin: %w", err)
 	}
-	target := filepath.Join(dir, filepath.Base(path))
-	if _, err := os.Stat(target); err == nil {
+	if target := stored(store, sum, path); isFile(target) {
 		return target, nil // the same bytes ran before
 	}
-	if err := os.Rename(tmp.Name(), target); err != nil {
+	target, err := keep(in, path, store)
+	if err != nil {
 		return "", fmt.Errorf("make a private copy of the plugin: %w", err)
 	}
 	return target, nil
+}
+
+// keep makes the copy. While it is written nothing may be forked: the child would hold the file open for
+// writing for a moment, and the kernel does not run such a file.
+func keep(in *os.File, path, store string) (string, error) {
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(store, 0o700); err != nil { // cleaners of temporary files may have been here
+		return "", err
+	}
+	syscall.ForkLock.RLock()
+	tmp, err := os.CreateTemp(store, "new-*")
+	if err != nil {
+		syscall.ForkLock.RUnlock()
+		return "", err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(io.MultiWriter(tmp, sum), in)
+	err = errors.Join(err, tmp.Chmod(0o500), tmp.Close())
+	syscall.ForkLock.RUnlock()
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	if err != nil {
+		return "", err
+	}
+	target := stored(store, sum, path)
+	return target, errors.Join(os.MkdirAll(filepath.Dir(target), 0o700), os.Rename(tmp.Name(), target))
+}
+
+// stored is where the copy of a file with that hash is.
+func stored(store string, sum hash.Hash, path string) string {
+	return filepath.Join(store, hex.EncodeToString(sum.Sum(nil)[:16]), filepath.Base(path))
+}
+
+func isFile(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func (f Found) usable() bool { return f.Refused == "" }
@@ -177,4 +227,12 @@ func lookup(found []Found, id string) (Found, bool) {
 		return Found{}, false
 	}
 	return found[i], true
+}
+
+// Installed reports whether one of the folders has a plugin of that kind for the id that may be used.
+func Installed(kind chat.PluginKind, id string, dirs []string) bool {
+	found, err := find(dirs)
+	return err == nil && slices.ContainsFunc(found, func(f Found) bool {
+		return f.Kind == kind && f.ID == id && f.Refused == ""
+	})
 }

@@ -56,7 +56,10 @@ func launch(ctx context.Context, s Settings, run *runDir, f Found) (in *instance
 	if err != nil {
 		return nil, err
 	}
-	in = &instance{dir: dir, idle: make(chan struct{})}
+	in = &instance{
+		dir: dir, idle: make(chan struct{}),
+		process: process.New(process.Settings{Path: path, Logger: s.Logger.With("plugin", f.ID)}),
+	}
 	defer func() {
 		if p := recover(); p != nil { // go-plugin panics on handshakes that it did not expect
 			err = permanentError{fmt.Errorf("its handshake made go-plugin panic: %v", p)}
@@ -66,7 +69,7 @@ func launch(ctx context.Context, s Settings, run *runDir, f Found) (in *instance
 			in = nil
 		}
 	}()
-	conn, err := in.connect(s, path, f)
+	conn, err := in.connect(ctx, s)
 	if err != nil {
 		return in, err
 	}
@@ -75,13 +78,14 @@ func launch(ctx context.Context, s Settings, run *runDir, f Found) (in *instance
 	ask, cancel := context.WithTimeout(ctx, infoTimeout)
 	defer cancel()
 	if in.info, err = in.plugin.GetInfo(ask, s.HostVersion); err != nil {
-		return in, fmt.Errorf("it does not say what it is: %w", err)
+		in.process.End()
+		return in, fmt.Errorf("it does not say what it is: %w%s", err, in.words())
 	}
 	return in, check(in.info, f, s.HostVersion)
 }
 
 // connect starts the process through go-plugin and returns the connection to it.
-func (in *instance) connect(s Settings, path string, f Found) (*grpc.ClientConn, error) {
+func (in *instance) connect(ctx context.Context, s Settings) (*grpc.ClientConn, error) {
 	keys, err := wire.IssueKeys()
 	if err != nil {
 		return nil, err
@@ -94,21 +98,29 @@ func (in *instance) connect(s Settings, path string, f Found) (*grpc.ClientConn,
 	if err != nil {
 		return nil, err
 	}
-	logger := s.Logger.With("plugin", f.ID)
+	stdout, stderr := in.process.Streams()
 	in.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: wire.Handshake, Plugins: plugin.PluginSet{"aof": connection{}}, TLSConfig: tlsConfig,
-		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, SkipHostEnv: true, StartTimeout: s.Timing.Start,
-		Logger: hclog.NewNullLogger(), UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: in.dir},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, SkipHostEnv: true,
+		StartTimeout: s.Timing.Start + time.Minute, // ours comes first, and holds for the first connection, too
+		Logger:       hclog.NewNullLogger(), SyncStdout: stdout, SyncStderr: stderr, UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: in.dir},
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(wire.MaxMessageBytes), grpc.MaxCallSendMsgSize(wire.MaxMessageBytes))},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
-			in.process = process.New(process.Settings{Path: path, Env: append(env, cmd.Env...), Logger: logger})
+			in.process.Env = append(env, cmd.Env...)
 			return in.process, nil
 		},
 	})
+	ctx, cancel := context.WithTimeout(ctx, s.Timing.Start)
+	defer cancel()
+	// go-plugin has no context: what it waits for ends with the process.
+	watch := context.AfterFunc(ctx, in.process.End)
 	protocol, err := in.client.Client()
+	if !watch() {
+		err = errors.Join(err, ctx.Err())
+	}
 	if err != nil {
-		return nil, in.explain(err)
+		return nil, in.explain(ctx, err, s.Timing.Start)
 	}
 	conn, err := protocol.Dispense("aof")
 	if err != nil {
@@ -117,18 +129,30 @@ func (in *instance) connect(s Settings, path string, f Found) (*grpc.ClientConn,
 	return conn.(*grpc.ClientConn), nil
 }
 
-// explain says in one line what kept the plugin from starting.
-func (in *instance) explain(err error) error {
-	if in.process == nil {
+// explain says what kept the plugin from starting. The process is gone after it.
+func (in *instance) explain(ctx context.Context, err error, limit time.Duration) error {
+	in.process.End()
+	switch {
+	case in.process.PID() == 0:
 		return fmt.Errorf("it does not start: %w", err)
+	case !in.process.Killed():
+		return fmt.Errorf("it ended before its handshake (%s)%s", in.process.ExitReason(), in.words())
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("its handshake did not come within %s: %w%s", limit, ctx.Err(), in.words())
+	case ctx.Err() != nil:
+		return fmt.Errorf("its start was broken off: %w", ctx.Err())
+	case in.process.Complaint() != nil:
+		err = in.process.Complaint()
 	}
-	select {
-	case <-in.process.Exited():
-		return fmt.Errorf("it ended before its handshake (%s); %s", in.process.ExitReason(),
-			in.process.Diagnose(context.Background()))
-	default:
-		return fmt.Errorf("it does not speak the plugin handshake: %w", err)
+	return fmt.Errorf("it does not speak the plugin handshake: %w%s", err, in.words())
+}
+
+// words are the last words of a process that ended.
+func (in *instance) words() string {
+	if t := in.process.Tail(); t != "" {
+		return "; its last words: " + t
 	}
+	return "; it said nothing"
 }
 
 // environment is all that the plugin gets beside what go-plugin sets.
@@ -165,6 +189,9 @@ func check(info chat.PluginInfo, f Found, hostVersion string) error {
 	if info.ID != f.ID || info.Kind != f.Kind {
 		return permanentError{fmt.Errorf("the file is aof-%s-%s, but the plugin says that it is the %s %q: rename the file",
 			f.Kind, f.ID, info.Kind, info.ID)}
+	}
+	if info.Kind == chat.PluginPlatform && info.Platform == nil {
+		return permanentError{errors.New("it says that it is a platform but describes none: tell its author")}
 	}
 	if info.HostConstraint == "" {
 		return nil
@@ -216,43 +243,40 @@ func (in *instance) quiesce(ctx context.Context) {
 	}
 }
 
-// stop ends the process: politely, then firmly, then by force. It takes a little over twice patience.
-func (in *instance) stop(ctx context.Context, patience time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// stop ends the process: politely, then firmly, then by force. It takes a little over twice patience, and no
+// more than a moment once force is over.
+func (in *instance) stop(force context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(force, patience)
 	defer cancel()
 	in.quiesce(ctx)
 	_ = in.plugin.Drain(ctx) // a plugin that cannot is stopped all the same
 	killed := make(chan struct{})
 	go func() { in.client.Kill(); close(killed) }() // it has no deadline of its own
-	if !in.gone(patience / 2) {
+	if !in.gone(force, patience/2) {
 		_ = in.process.Signal(syscall.SIGTERM)
-		if !in.gone(patience / 2) {
-			_ = in.process.Signal(syscall.SIGKILL)
-			<-in.process.Exited()
-		}
+		in.gone(force, patience/2)
 	}
+	in.process.End()
 	<-killed // returns once the process is gone
 	_ = os.RemoveAll(in.dir)
 }
 
 // gone waits for the end of the process.
-func (in *instance) gone(d time.Duration) bool {
+func (in *instance) gone(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-in.process.Exited():
 		return true
 	case <-t.C:
-		return false
+	case <-ctx.Done():
 	}
+	return false
 }
 
 // destroy ends the process at once.
 func (in *instance) destroy() {
-	if in.process != nil && in.process.PID() != 0 {
-		_ = in.process.Signal(syscall.SIGKILL)
-		<-in.process.Exited()
-	}
+	in.process.End()
 	if in.client != nil {
 		in.client.Kill()
 	}

@@ -27,11 +27,15 @@ type Plugin struct {
 
 	work   context.Context // ends when the plugin is to be stopped
 	cancel context.CancelFunc
+	polite context.Context // ends when there is no more time for a graceful stop
+	force  context.CancelFunc
 	done   chan struct{} // closed when the supervisor is gone
+
+	configuring sync.Mutex // held by Configure, so that two do not mix
 
 	mu         sync.Mutex
 	live       *instance     // nil while none is ready
-	changed    chan struct{} // closed and replaced when live changes
+	changed    chan struct{} // closed and replaced when live or the state changes
 	info       chat.PluginInfo
 	config     []byte // nil before Configure
 	generation uint64
@@ -53,6 +57,7 @@ func startPlugin(ctx context.Context, s Settings, run *runDir, f Found) (*Plugin
 		p.calls = semaphore.NewWeighted(int64(n))
 	}
 	p.work, p.cancel = context.WithCancel(context.Background())
+	p.polite, p.force = context.WithCancel(context.Background())
 	p.status.Version = in.info.Version
 	p.publish(in)
 	go p.supervise(in)
@@ -65,14 +70,16 @@ func (p *Plugin) publish(in *instance) {
 	p.live, p.info = in, in.info
 	p.status.PID, p.status.Version = in.process.PID(), in.info.Version
 	p.setLocked(StateReady, "")
-	close(p.changed)
-	p.changed = make(chan struct{})
 	st := p.status
 	p.mu.Unlock()
 	p.settings.OnState(p.file.ID, st, false)
 }
 
-func (p *Plugin) setLocked(s State, reason string) { p.status.State, p.status.Reason = s, reason }
+func (p *Plugin) setLocked(s State, reason string) {
+	p.status.State, p.status.Reason = s, reason
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
 
 // withdraw takes the instance out of service.
 func (p *Plugin) withdraw(s State, reason string, crashed bool) {
@@ -97,7 +104,7 @@ func (p *Plugin) supervise(in *instance) {
 		reason := p.watch(in)
 		if p.work.Err() != nil {
 			p.withdraw(StateStopped, "the host stops", false)
-			in.stop(context.Background(), p.settings.Timing.Stop)
+			in.stop(p.polite, p.settings.Timing.Stop)
 			return
 		}
 		p.crashed(in, reason)
@@ -115,8 +122,8 @@ func (p *Plugin) supervise(in *instance) {
 // crashed cleans up after a process and leaves a report.
 func (p *Plugin) crashed(in *instance, reason string) {
 	p.withdraw(StateBackoff, reason, true)
-	p.log.Error("the plugin died", "reason", reason, "last_words", in.process.Tail())
 	in.destroy()
+	p.log.Error("the plugin died", "reason", reason, "last_words", in.process.Tail())
 }
 
 func (p *Plugin) newBackoff() *backoff.ExponentialBackOff {
@@ -211,7 +218,7 @@ func (p *Plugin) watch(in *instance) string {
 		}
 		if misses++; misses >= t.HealthMisses {
 			_ = in.process.Signal(syscall.SIGQUIT) // a Go plugin writes all its stacks
-			in.gone(time.Second)
+			in.gone(p.work, time.Second)
 			return fmt.Sprintf("it hung: %d health checks without an answer", misses)
 		}
 	}
@@ -230,12 +237,7 @@ func (p *Plugin) stop(ctx context.Context) {
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		p.mu.Lock()
-		in := p.live
-		p.mu.Unlock()
-		if in != nil {
-			_ = in.process.Signal(syscall.SIGKILL)
-		}
-		<-p.done
 	}
+	p.force()
+	<-p.done
 }

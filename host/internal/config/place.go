@@ -52,7 +52,7 @@ func (p place) child(name string) place {
 	c.node, c.key, c.ref, c.named = nil, p.name(name), p.ref+"."+name, false
 	if f, known := rows[c.ref]; known {
 		c.own = p.own || f.closed
-	} else if children[c.ref] == nil {
+	} else if _, list := rows[c.ref+"[]"]; !list && children[c.ref] == nil && children[c.ref+"[]"] == nil {
 		panic("config: " + c.ref + " has no row in the reference")
 	}
 	if p.node != nil {

@@ -191,6 +191,7 @@ type Delivery struct {
 	Account      string
 	Conversation string
 	ChannelID    string
+	Agent        string // whose answer it is; empty: the host's own
 	Response     chat.Response
 	CreatedAt    time.Time
 	ExpiresAt    time.Time // zero: never
@@ -223,6 +224,8 @@ type Settlement struct {
 type Journal interface {
 	// AgentChoice returns the user's explicit choice in a conversation; empty when there is none.
 	AgentChoice(ctx context.Context, conversation, userID string) (string, error)
+	// OfferedBy returns the agent whose answer a platform's message is part of; empty when it is nobody's.
+	OfferedBy(ctx context.Context, platform, account, messageID string) (string, error)
 	// History returns the last n turns of a conversation with an agent, oldest first.
 	History(ctx context.Context, conversation, agent string, n int) ([]chat.Turn, error)
 	// AppendTrace writes trace events that belong to no other step.

@@ -82,7 +82,7 @@ func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool)
 		log.Warn("the history could not be read; the agent runs without it", "err", err)
 	}
 	start := time.Now()
-	out := &outlet{stage: s, turn: t, log: log}
+	out := &outlet{stage: s, turn: t, agent: p.Agent, log: log}
 	stopProgress := out.announceAfter(s.ProgressAfter)
 	end := s.Agents.Run(ctx, chat.Run{
 		ID: store.RunID(t.Cause), Agent: p.Agent, Conversation: t.Conversation, Message: &t.Message,
@@ -111,6 +111,7 @@ func (s *Stage) conclude(t store.Turn, p Plan, end chat.Event) store.Result {
 		return store.Result{Outcome: store.OutcomeNothing, Reason: "the agent had nothing to say"}
 	case end.Final != nil:
 		r := s.answer(t, store.OutcomeAnswered, "", end.Final.Response)
+		r.Deliveries[0].Agent = p.Agent
 		r.HistoryAgent = p.Agent
 		now := time.Now()
 		r.History = []chat.Turn{
@@ -168,6 +169,7 @@ func delivery(t store.Turn, slot int, resp chat.Response) store.Delivery {
 type outlet struct {
 	stage *Stage
 	turn  store.Turn
+	agent string
 	log   *slog.Logger
 
 	mu       sync.Mutex
@@ -216,6 +218,7 @@ func (o *outlet) enqueue(slot int, resp chat.Response, hop string) {
 	ctx, cancel := context.WithTimeout(o.stage.work, lease)
 	defer cancel()
 	d := delivery(o.turn, slot, resp)
+	d.Agent = o.agent
 	trace := []store.TraceEvent{{At: d.CreatedAt, Hop: hop, DeliveryID: d.ID}}
 	if err := o.stage.Lanes.Enqueue(ctx, o.turn, []store.Delivery{d}, trace); err != nil {
 		o.log.Error("a part of the answer could not be stored at once; it goes out with the result", "hop", hop, "err", err)

@@ -2,7 +2,9 @@ package process
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"regexp"
 	"slices"
@@ -35,10 +37,21 @@ var (
 
 func (d *decoder) decode(line string) record {
 	if strings.HasPrefix(line, "{") {
-		var fields map[string]any
-		if json.Unmarshal([]byte(line), &fields) == nil {
+		if fields, ok := object(line); ok {
 			d.crashing = false
 			return fromJSON(fields)
+		}
+	}
+	for _, form := range []*regexp.Regexp{bracketed, prefixed} {
+		if m := form.FindStringSubmatch(line); m != nil {
+			d.crashing = false // the trace was only logged: the plugin goes on
+			return record{level: levels[strings.ToLower(m[1])], message: m[2]}
+		}
+	}
+	if m := logfmt.FindStringSubmatch(line); m != nil {
+		if level, ok := levels[strings.ToLower(m[1])]; ok {
+			d.crashing = false
+			return record{level: level, message: line}
 		}
 	}
 	if crash.MatchString(line) {
@@ -47,17 +60,18 @@ func (d *decoder) decode(line string) record {
 	if d.crashing {
 		return record{level: slog.LevelError, message: line}
 	}
-	for _, form := range []*regexp.Regexp{bracketed, prefixed} {
-		if m := form.FindStringSubmatch(line); m != nil {
-			return record{level: levels[strings.ToLower(m[1])], message: m[2]}
-		}
-	}
-	if m := logfmt.FindStringSubmatch(line); m != nil {
-		if level, ok := levels[strings.ToLower(m[1])]; ok {
-			return record{level: level, message: line}
-		}
-	}
 	return record{level: slog.LevelInfo, message: line}
+}
+
+// object reads a JSON object and keeps every digit of its numbers: ids do not fit into a float.
+func object(line string) (fields map[string]any, ok bool) {
+	d := json.NewDecoder(strings.NewReader(line))
+	d.UseNumber()
+	if d.Decode(&fields) != nil {
+		return nil, false
+	}
+	_, err := d.Token()
+	return fields, errors.Is(err, io.EOF)
 }
 
 func fromJSON(fields map[string]any) record {
@@ -98,13 +112,16 @@ func levelOf(v any) slog.Level {
 		if level, ok := levels[strings.ToLower(v)]; ok {
 			return level
 		}
-	case float64:
+	case json.Number:
+		n, err := v.Float64()
 		switch {
-		case v >= 50:
+		case err != nil:
+			return slog.LevelInfo
+		case n >= 50:
 			return slog.LevelError
-		case v >= 40:
+		case n >= 40:
 			return slog.LevelWarn
-		case v >= 30:
+		case n >= 30:
 			return slog.LevelInfo
 		}
 		return slog.LevelDebug

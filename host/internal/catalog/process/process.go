@@ -32,11 +32,16 @@ type Process struct {
 	handshake  *io.PipeReader
 	handshakeW *io.PipeWriter
 	tail       *tail
+	complaint  error // what was wrong with stdout before a handshake; read after released
 
-	pid    int
-	exited chan struct{} // closed when the leader is gone
-	err    error         // how it ended; read after exited
-	pipes  sync.WaitGroup
+	mu     sync.Mutex
+	pid    int  // 0 before Start
+	killed bool // we wanted it dead
+
+	exited   chan struct{} // closed when the leader is gone
+	err      error         // how it ended; read after exited
+	pipes    sync.WaitGroup
+	released chan struct{} // closed when all that it said is read
 }
 
 const (
@@ -45,11 +50,14 @@ const (
 	pipeGrace = 500 * time.Millisecond
 )
 
-var handshakeLine = regexp.MustCompile(`^1\|\d+\|(unix|tcp)\|[^|]+\|grpc(\|.*)?$`)
+// handshakeLine also matches the handshakes that go-plugin refuses: it says why.
+var handshakeLine = regexp.MustCompile(`^\d+\|\d+\|(unix|tcp)\|[^|]+(\|.*)?$`)
+
+var errKilled = errors.New("it was stopped before it started")
 
 // New returns a process that does not run yet.
 func New(s Settings) *Process {
-	p := &Process{Settings: s, exited: make(chan struct{}), tail: &tail{}}
+	p := &Process{Settings: s, exited: make(chan struct{}), released: make(chan struct{}), tail: &tail{}}
 	p.handshake, p.handshakeW = io.Pipe()
 	return p
 }
@@ -97,18 +105,30 @@ func (p *Process) fork(cmd *exec.Cmd) error {
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
-		if err := cmd.Start(); err != nil {
-			started <- err
+		err := p.begin(cmd)
+		started <- err
+		if err != nil {
 			return
 		}
-		p.pid = cmd.Process.Pid
-		started <- nil
 		p.err = cmd.Wait()
 		// What the plugin started must not outlive it.
 		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 		close(p.exited)
 	}()
 	return <-started
+}
+
+func (p *Process) begin(cmd *exec.Cmd) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.killed {
+		return errKilled
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.pid = cmd.Process.Pid
+	return nil
 }
 
 // release closes our ends once the process is gone, even if something that it left running holds the others.
@@ -124,34 +144,50 @@ func (p *Process) release() {
 	_ = p.stdout.Close()
 	_ = p.stderr.Close()
 	<-done
+	close(p.released)
 }
 
 // readStdout hands the handshake line on; everything else is log.
 func (p *Process) readStdout() {
 	found := false
-	lines := 0
+	before := 0
 	readLines(p.stdout, func(line string) {
-		if !found && lines < maxBannerLines && handshakeLine.MatchString(line) {
+		if !found && before < maxBannerLines && handshakeLine.MatchString(line) {
 			found = true
 			// go-plugin stops reading when it gave up; the line is of no use then.
 			_, _ = io.WriteString(p.handshakeW, line+"\n")
 			return
 		}
-		if lines++; !found && lines >= maxBannerLines {
-			_ = p.handshakeW.CloseWithError(fmt.Errorf("no handshake in the first %d lines on stdout", maxBannerLines))
+		if before++; !found && before == maxBannerLines {
+			p.complaint = fmt.Errorf("no handshake in the first %d lines on stdout", maxBannerLines)
+			_ = p.handshakeW.Close()
 		}
-		p.Logger.Info(line, "stream", "stdout")
+		p.logStdout(line)
 	})
+	if !found && p.complaint == nil {
+		p.complaint = errors.New("it closed its stdout without a handshake")
+	}
 	_ = p.handshakeW.Close()
 }
 
-func (p *Process) readStderr() {
+func (p *Process) readStderr() { readLines(p.stderr, p.stderrLog()) }
+
+func (p *Process) logStdout(line string) { p.Logger.Info(line, "stream", "stdout") }
+
+// stderrLog returns a function that logs what the plugin writes, line by line.
+func (p *Process) stderrLog() func(line string) {
 	var d decoder
-	readLines(p.stderr, func(line string) {
+	return func(line string) {
 		p.tail.add(line)
 		r := d.decode(line)
 		p.Logger.Log(context.Background(), r.level, r.message, r.attrs...)
-	})
+	}
+}
+
+// Streams are writers for what comes over go-plugin's own stream: a plugin in Go prints there, once it made
+// its handshake. It is log, too.
+func (p *Process) Streams() (stdout, stderr io.Writer) {
+	return &lines{fn: p.logStdout}, &lines{fn: p.stderrLog()}
 }
 
 // Exited is closed when the process is gone.
@@ -166,11 +202,54 @@ func (p *Process) ExitReason() string {
 	return "exit status 0"
 }
 
-// Tail returns the last of what the process wrote to stderr.
-func (p *Process) Tail() string { return p.tail.String() }
+// Killed says that the process ended because we killed it, not by itself.
+func (p *Process) Killed() bool {
+	<-p.exited
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	exit, ok := errors.AsType[*exec.ExitError](p.err)
+	if !ok || !p.killed {
+		return false
+	}
+	st, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && st.Signaled() && st.Signal() == syscall.SIGKILL
+}
+
+// Tail returns the last of what the process wrote to stderr. It waits for the end of a process that was
+// started.
+func (p *Process) Tail() string {
+	if p.PID() != 0 {
+		<-p.released
+	}
+	return p.tail.String()
+}
+
+// Complaint is what was wrong with the stdout of a process that made no handshake. It waits like Tail.
+func (p *Process) Complaint() error {
+	if p.PID() == 0 {
+		return nil
+	}
+	<-p.released
+	return p.complaint
+}
+
+// End kills the process group and waits until nothing of it is left. A process that did not start yet never
+// will.
+func (p *Process) End() {
+	_ = p.Signal(syscall.SIGKILL)
+	if p.PID() != 0 {
+		<-p.released
+	}
+}
 
 // Signal sends a signal to the whole process group; a group that is gone is no error.
 func (p *Process) Signal(sig syscall.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killed = p.killed || sig == syscall.SIGKILL
+	if p.pid == 0 {
+		return nil // to send it to group 0 would hit ourselves
+	}
 	select {
 	case <-p.exited:
 		return nil // the number may be somebody else's by now
@@ -182,8 +261,12 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	return nil
 }
 
-// PID is the process id.
-func (p *Process) PID() int { return p.pid }
+// PID is the process id; 0 while it did not start.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid
+}
 
 // The rest is what go-plugin asks of a runner.
 
@@ -214,15 +297,10 @@ func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 func (p *Process) Name() string { return p.Path }
 
 // ID is the process id.
-func (p *Process) ID() string { return strconv.Itoa(p.pid) }
+func (p *Process) ID() string { return strconv.Itoa(p.PID()) }
 
-// Diagnose tells what the process said before it failed to start.
-func (p *Process) Diagnose(context.Context) string {
-	if t := p.Tail(); t != "" {
-		return "its last words: " + t
-	}
-	return "it said nothing"
-}
+// Diagnose says nothing: while go-plugin asks, the process may still be writing. Tail and Complaint do.
+func (p *Process) Diagnose(context.Context) string { return "" }
 
 // PluginToHost translates nothing: both see the same files.
 func (p *Process) PluginToHost(network, address string) (string, string, error) {

@@ -80,6 +80,16 @@ func (s *Store) AgentChoice(ctx context.Context, conversation, userID string) (a
 	return agent, err
 }
 
+// OfferedBy implements store.Journal.
+func (s *Store) OfferedBy(ctx context.Context, platform, account, messageID string) (agent string, err error) {
+	err = s.reads.QueryRowContext(ctx, `SELECT d.agent FROM part p JOIN delivery d ON d.id = p.delivery_id
+		WHERE p.message_id = ? AND p.platform = ? AND p.account = ?`, messageID, platform, account).Scan(&agent)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return agent, err
+}
+
 // History implements store.Journal.
 func (s *Store) History(ctx context.Context, conversation, agent string, n int) ([]chat.Turn, error) {
 	if n <= 0 {

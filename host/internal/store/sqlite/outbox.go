@@ -19,10 +19,10 @@ func (s *Store) enqueue(w *writer, deliveries []store.Delivery) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.exec(`INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id, response,
+		if _, err := w.exec(`INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id, agent, response,
 				created_at, expires_at, state, next_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?) ON CONFLICT DO NOTHING`,
-			d.ID, d.Cause, d.Ordinal, d.Platform, d.Account, d.Conversation, d.ChannelID, response,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?) ON CONFLICT DO NOTHING`,
+			d.ID, d.Cause, d.Ordinal, d.Platform, d.Account, d.Conversation, d.ChannelID, d.Agent, response,
 			micros(d.CreatedAt), micros(d.ExpiresAt), micros(d.NextAt)); err != nil {
 			return err
 		}
@@ -30,14 +30,14 @@ func (s *Store) enqueue(w *writer, deliveries []store.Delivery) error {
 	return nil
 }
 
-const deliveryColumns = `id, cause, ordinal, platform, account, conversation, channel_id, response, created_at, expires_at,
+const deliveryColumns = `id, cause, ordinal, platform, account, conversation, channel_id, agent, response, created_at, expires_at,
 	state, attempt, message_ids, next_at, error`
 
 func scanDelivery(row interface{ Scan(...any) error }) (d store.Delivery, err error) {
 	var response []byte
 	var created, expires, next int64
 	var state, ids, failure string
-	if err := row.Scan(&d.ID, &d.Cause, &d.Ordinal, &d.Platform, &d.Account, &d.Conversation, &d.ChannelID, &response,
+	if err := row.Scan(&d.ID, &d.Cause, &d.Ordinal, &d.Platform, &d.Account, &d.Conversation, &d.ChannelID, &d.Agent, &response,
 		&created, &expires, &state, &d.Attempt, &ids, &next, &failure); err != nil {
 		return d, err
 	}

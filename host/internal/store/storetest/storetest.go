@@ -67,6 +67,7 @@ func Run(t *testing.T, open Open) {
 		"all parts count":                               (*harness).parts,
 		"the choice of an agent is kept and taken back": (*harness).choice,
 		"history is per agent, the last turns in order": (*harness).history,
+		"the agent that offered is known":               (*harness).offered,
 		"a trace is found by every id":                  (*harness).trace,
 		"counts and times are kept":                     (*harness).counts,
 		"pruning forgets what is settled only":          (*harness).prune,
@@ -502,6 +503,22 @@ func (h *harness) history() {
 		texts = append(texts, t.Text)
 	}
 	equal(h, "history", texts, []string{"-1", "3", "-3"})
+}
+
+func (h *harness) offered() {
+	t := h.turn("ann", 1)
+	d := h.delivery(t, 1)
+	d.Agent = "cluster"
+	h.finish(t, d)
+	h.settle(h.due(1)[0], store.StateSent, "m1", "m2")
+	for id, want := range map[string]string{"m1": "cluster", "m2": "cluster", "m3": ""} {
+		got, err := h.store.OfferedBy(h.ctx(), "echo", "acc", id)
+		h.ok(err)
+		equal(h, id, got, want)
+	}
+	got, err := h.store.OfferedBy(h.ctx(), "echo", "other", "m1")
+	h.ok(err)
+	equal(h, "of another account", got, "")
 }
 
 func (h *harness) trace() {

@@ -80,6 +80,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte // nil when it broke off or is too long
+	token  string // that the request had
 }
 
 // Send sends one message and returns its id. attempt counts from 1 and decides how long to wait before the
@@ -125,7 +126,7 @@ func (c *Client) post(ctx context.Context, path string, body []byte) (answer, er
 	if err != nil || len(data) > maxAnswer {
 		data = nil
 	}
-	return answer{status: res.StatusCode, header: res.Header, body: data}, nil
+	return answer{status: res.StatusCode, header: res.Header, body: data, token: c.token}, nil
 }
 
 // lost says what a request without an answer means.

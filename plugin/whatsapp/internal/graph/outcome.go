@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -20,7 +21,7 @@ func (a answer) conclude(attempt int) (id string, failure *chat.Error) {
 		Error json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(a.body, &body) == nil {
-		if e, ok := DecodeError(body.Error); ok {
+		if e, ok := DecodeError(a.withoutToken(body.Error)); ok {
 			e.HTTPStatus = a.status
 			return "", e.failure(attempt, a.retryAfter())
 		}
@@ -29,6 +30,16 @@ func (a answer) conclude(attempt int) (id string, failure *chat.Error) {
 		}
 	}
 	return "", a.bare()
+}
+
+// withoutToken takes the token out of an error: Meta quotes one that it does not know. Words that are too
+// short for a token of Meta's might stand there for other reasons.
+func (a answer) withoutToken(data []byte) []byte {
+	const shortest = 12
+	if len(a.token) < shortest {
+		return data
+	}
+	return bytes.ReplaceAll(data, []byte(a.token), []byte("(the token)"))
 }
 
 // failure is the error that the host acts on.

@@ -34,6 +34,10 @@ func Split(text string, head, tail int) []string {
 		}
 		var part string
 		part, rest = divide(rest, i)
+		if strings.TrimSpace(rest) == "" && length(part) > tail {
+			rest = part // nothing but white space or the end of a code block stood behind it: it is the last part
+			continue
+		}
 		if part != "" {
 			parts = append(parts, part)
 		}

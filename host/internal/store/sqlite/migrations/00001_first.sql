@@ -49,6 +49,7 @@ CREATE TABLE delivery (
     account      TEXT    NOT NULL,
     conversation TEXT    NOT NULL,
     channel_id   TEXT    NOT NULL,
+    agent        TEXT    NOT NULL, -- whose answer it is; empty: the host's own
     response     BLOB    NOT NULL, -- JSON
     created_at   INTEGER NOT NULL,
     expires_at   INTEGER NOT NULL,

@@ -1,0 +1,125 @@
+package router
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/cases"
+
+	"github.com/aof-dev/aofd/host/internal/config"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Router is read-only and may be used by many goroutines.
+type Router struct {
+	triggers     map[string][]config.Trigger // by platform, in the order of the configuration
+	defaultAgent string
+}
+
+// New returns a router over the active triggers. defaultAgent may be empty.
+func New(triggers []config.Trigger, defaultAgent string) *Router {
+	r := &Router{triggers: map[string][]config.Trigger{}, defaultAgent: defaultAgent}
+	for _, t := range triggers {
+		for i, rule := range t.Rules {
+			t.Rules[i].TextContains = each(rule.TextContains, fold)
+		}
+		r.triggers[t.Platform] = append(r.triggers[t.Platform], t)
+	}
+	return r
+}
+
+func each(in []string, f func(string) string) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = f(s)
+	}
+	return out
+}
+
+// fold makes texts equal that differ in case only, in any script.
+func fold(s string) string { return cases.Fold().String(s) }
+
+// Match returns the trigger that takes the message: the one with the most specific filters that all hold. A
+// platform without triggers has an empty one, which takes everything. ok is false when the platform has
+// triggers and none of them takes it.
+func (r *Router) Match(m chat.Message) (t config.Trigger, ok bool) {
+	all := r.triggers[m.Platform]
+	if len(all) == 0 {
+		return config.Trigger{Platform: m.Platform}, true
+	}
+	best := -1
+	for _, c := range all {
+		if score, holds := score(c.Filter, m); holds && score > best {
+			t, best = c, score
+		}
+	}
+	return t, best >= 0
+}
+
+// score says how specific a filter is, and whether all of it holds.
+func score(f config.Filter, m chat.Message) (n int, holds bool) {
+	n = 10
+	if len(f.Channels) > 0 {
+		if n += 100; !slices.Contains(f.Channels, config.NormalID(m.ChannelID)) {
+			return 0, false
+		}
+	}
+	if len(f.Users) > 0 {
+		if n += 80; !slices.ContainsFunc(append([]string{m.User.ID}, m.User.Aliases...), func(id string) bool {
+			return slices.Contains(f.Users, config.NormalID(id))
+		}) {
+			return 0, false
+		}
+	}
+	if len(f.Patterns) > 0 {
+		n += 60
+		matched := false
+		for _, p := range f.Patterns {
+			matched = matched || p.MatchString(m.Text)
+		}
+		if !matched {
+			return 0, false
+		}
+	}
+	if len(f.Accounts) > 0 && !slices.Contains(f.Accounts, m.Account) {
+		return 0, false
+	}
+	return n, len(f.Events) == 0 || slices.Contains(f.Events, event(m))
+}
+
+// event is what filters call a message.
+func event(m chat.Message) string {
+	if m.Content.Interaction != nil {
+		return "interactive"
+	}
+	return "message"
+}
+
+// Rule returns the agent of the first rule of the trigger that holds, and why; empty when none does. Rules
+// are about words that somebody wrote, so a tap matches none.
+func (r *Router) Rule(t config.Trigger, m chat.Message) (agent, why string) {
+	if m.Content.Interaction != nil {
+		return "", ""
+	}
+	text := fold(m.Text)
+	for _, rule := range t.Rules {
+		for _, word := range rule.TextContains {
+			if strings.Contains(text, word) {
+				return rule.Agent, fmt.Sprintf("the rule in %s: the text contains %q", rule.Pos, word)
+			}
+		}
+	}
+	return "", ""
+}
+
+// Default returns the agent that answers when nothing else decides; empty when there is none.
+func (r *Router) Default(t config.Trigger) (agent, why string) {
+	switch {
+	case t.DefaultAgent != "":
+		return t.DefaultAgent, fmt.Sprintf("the default agent of the trigger %s, %s", t.Name, t.DefaultPos)
+	case r.defaultAgent != "":
+		return r.defaultAgent, "the default agent of the daemon"
+	}
+	return "", ""
+}

@@ -1,0 +1,198 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// maxOutput bounds what an agent may say in one run, in bytes.
+const maxOutput = 4 << 20
+
+// answer reads what an agent says, in any of the three forms, as it comes in. It is for one run.
+type answer struct {
+	emit   func(chat.Event)
+	buffer []byte // what has not been read as events
+	size   int
+	events bool // the first line was an event
+	end    chat.Event
+	deltas strings.Builder
+	parts  int
+}
+
+// add takes more output. Its error ends the run.
+func (a *answer) add(p []byte) error {
+	if a.size += len(p); a.size > maxOutput {
+		return failed(codeTooLarge, "the agent's answer has more than %d bytes", maxOutput)
+	}
+	a.buffer = append(a.buffer, p...)
+	for {
+		line, rest, whole := bytes.Cut(a.buffer, []byte("\n"))
+		if !whole {
+			return nil
+		}
+		if blank := len(bytes.TrimSpace(line)) == 0; !blank || a.events {
+			if !a.events && !isEvent(line) {
+				return nil // one of the other forms: read at its end
+			}
+			a.events = true
+			if err := a.line(line); err != nil {
+				return err
+			}
+		}
+		a.buffer = rest
+	}
+}
+
+// finish returns the terminal event after the last output.
+func (a *answer) finish() (chat.Event, error) {
+	rest := bytes.TrimSpace(bytes.TrimPrefix(a.buffer, []byte("\ufeff")))
+	if a.events || isEvent(rest) {
+		if err := a.line(rest); err != nil {
+			return chat.Event{}, err
+		}
+		return a.last()
+	}
+	if len(rest) > 0 && rest[0] == '{' {
+		response, err := reply(rest)
+		return final(response), err
+	}
+	text := strings.TrimRight(strings.ToValidUTF8(string(bytes.TrimPrefix(a.buffer, []byte("\ufeff"))), "\uFFFD"), " \t\r\n")
+	if strings.TrimSpace(text) == "" {
+		return final(chat.Response{}), nil
+	}
+	return final(chat.Response{Text: strings.TrimLeft(text, "\r\n"), Format: chat.FormatText}), nil
+}
+
+// last ends a stream of events.
+func (a *answer) last() (chat.Event, error) {
+	switch {
+	case a.end.Terminal():
+		return a.end, nil
+	case a.deltas.Len() > 0:
+		return final(chat.Response{Text: a.deltas.String()}), nil
+	case a.parts > 0:
+		return final(chat.Response{}), nil
+	}
+	return chat.Event{}, failed(codeNoEnd, "the agent's events have no final, interrupt or error")
+}
+
+// line reads one event.
+func (a *answer) line(line []byte) error {
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 {
+		return nil
+	}
+	var e chat.Event
+	if err := json.Unmarshal(line, &e); err != nil || !isEvent(line) {
+		return failed(codeGarbage, "the agent printed a line that is no event: %s", excerpt(line))
+	}
+	return a.event(e)
+}
+
+// event takes one event. Nothing may follow a terminal one.
+func (a *answer) event(e chat.Event) error {
+	switch {
+	case a.end.Terminal():
+		return failed(codeGarbage, "the agent sent an event after its end")
+	case e.Terminal():
+		a.end = e
+		return nil
+	case e.Delta != nil:
+		a.deltas.WriteString(e.Delta.Text)
+	case e.Partial != nil:
+		a.parts++
+	}
+	a.emit(e)
+	return nil
+}
+
+func final(r chat.Response) chat.Event { return chat.Event{Final: &chat.Final{Response: r}} }
+
+// eventKeys are the fields of an event.
+var eventKeys = []string{"delta", "progress", "tool_call", "tool_result", "partial", "final", "interrupt", "error"}
+
+// isEvent tells an event from the other forms: a JSON object with exactly one key of an event.
+func isEvent(line []byte) bool {
+	line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\ufeff")))
+	var keys map[string]json.RawMessage
+	if len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &keys) != nil {
+		return false
+	}
+	if _, isReply := keys["text"]; isReply {
+		return false
+	}
+	n := 0
+	for k := range keys {
+		if slices.Contains(eventKeys, k) {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// reply reads one JSON object with the answer.
+func reply(b []byte) (chat.Response, error) {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(b, &keys); err != nil {
+		return chat.Response{}, failed(codeGarbage, "the agent's answer begins like JSON and is none: %v: %s", err, excerpt(b))
+	}
+	var r chat.Response
+	if err := json.Unmarshal(b, &r); err != nil {
+		return chat.Response{}, failed(codeGarbage, "the agent's answer does not fit: %v", err)
+	}
+	if _, hasText := keys["text"]; !hasText && r.Empty() {
+		return chat.Response{}, failed(codeGarbage, "the agent's answer is a JSON object without text: %s", excerpt(b))
+	}
+	return r, nil
+}
+
+// excerpt is the beginning of what could not be read, for the trace.
+func excerpt(b []byte) string {
+	const most = 200
+	if len(b) > most {
+		return fmt.Sprintf("%q…", b[:most])
+	}
+	return fmt.Sprintf("%q", b)
+}
+
+var (
+	statuses = []chat.Status{"", chat.StatusSuccess, chat.StatusError, chat.StatusWarning, chat.StatusInfo}
+	formats  = []chat.Format{"", chat.FormatText, chat.FormatMarkdown, chat.FormatHTML, chat.FormatRich}
+)
+
+// Reserved begins the ids of actions that are the host's own: approvals, the choice of an agent, commands. An
+// agent must not offer them.
+var reserved = []string{"ap:", "ag:", "cm:"}
+
+// acceptable drops from an answer what an agent may not say, and tells the log.
+func acceptable(r chat.Response, log *slog.Logger) chat.Response {
+	if !slices.Contains(statuses, r.Status) {
+		log.Warn("the agent's answer has an unknown status, which is left out", "status", r.Status, "known", statuses[1:])
+		r.Status = ""
+	}
+	if !slices.Contains(formats, r.Format) {
+		log.Warn("the agent's answer has an unknown format, which is left out", "format", r.Format, "known", formats[1:])
+		r.Format = ""
+	}
+	r.Actions = own(r.Actions, log)
+	for i := range r.Sections {
+		r.Sections[i].Rows = own(r.Sections[i].Rows, log)
+	}
+	return r
+}
+
+func own(actions []chat.Action, log *slog.Logger) []chat.Action {
+	return slices.DeleteFunc(actions, func(a chat.Action) bool {
+		taken := slices.ContainsFunc(reserved, func(p string) bool { return strings.HasPrefix(a.ID, p) })
+		if taken {
+			log.Warn("the agent offers an action whose id is reserved; it is left out", "id", a.ID, "reserved", reserved)
+		}
+		return taken
+	})
+}

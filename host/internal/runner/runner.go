@@ -1,0 +1,132 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/config"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Runner runs one agent. It may be used by many goroutines.
+type Runner interface {
+	// Run has the agent answer and returns the terminal event. What happens on the way goes to emit, which
+	// is called by one goroutine at a time and never after Run has returned. The run ends with ctx.
+	Run(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event
+	// Close frees what the runner holds. No run may be going on.
+	Close() error
+}
+
+// Settings of a Runner.
+type Settings struct {
+	Logger *slog.Logger
+}
+
+// New returns the runner that the agent's file asks for. Its error says why the agent cannot run here.
+func New(a config.Agent, s Settings) (Runner, error) {
+	g := guard{log: s.Logger}
+	switch {
+	case a.Exec != nil:
+		e, err := newProgram(*a.Exec, a.Dir, s.Logger)
+		g.inner = e
+		return g, err
+	case a.HTTP != nil:
+		g.inner = newService(*a.HTTP)
+		return g, nil
+	case a.GRPC != nil:
+		c, err := newServer(*a.GRPC)
+		g.inner = c
+		return g, err
+	}
+	return missing{a.Name}, nil
+}
+
+// The codes of errors that runners make. The user gets the host's sentence for them; the trace has the
+// detail.
+const (
+	codeTimeout  = "AGENT_TIMEOUT"   // the run's deadline was over
+	codeStart    = "AGENT_NOT_FOUND" // the program cannot be started, the service cannot be reached
+	codeExit     = "AGENT_EXIT"      // the program ended with an exit code other than 0
+	codeStatus   = "AGENT_STATUS"    // the service answered with another status than 2xx
+	codeGarbage  = "AGENT_GARBAGE"   // the answer is in none of the three forms
+	codeTooLarge = "AGENT_TOO_LARGE" // the answer is larger than maxOutput
+	codeNoEnd    = "AGENT_NO_END"    // events without a terminal one
+	codePanic    = "RUNNER_PANIC"
+	codeMissing  = "RUNTIME_MISSING"
+)
+
+// inner is what an agent's kind brings. A nil event and an error is a failure.
+type inner interface {
+	run(ctx context.Context, r chat.Run, emit func(chat.Event)) (chat.Event, error)
+	Close() error
+}
+
+// failure is an error with a code of its own.
+type failure struct {
+	code, detail string
+}
+
+func (f failure) Error() string { return f.code + ": " + f.detail }
+
+func failed(code, format string, args ...any) error {
+	return failure{code, fmt.Sprintf(format, args...)}
+}
+
+// guard brings what is the same for all kinds: panics, timeouts, and answers that hold what they must not.
+type guard struct {
+	inner inner
+	log   *slog.Logger
+}
+
+// Close implements Runner.
+func (g guard) Close() error { return g.inner.Close() }
+
+// Run implements Runner.
+func (g guard) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) (end chat.Event) {
+	start := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			end = errorEvent(codePanic, "", fmt.Sprintf("the runner panicked: %v", p))
+		}
+	}()
+	log := g.log.With("run", r.ID)
+	end, err := g.inner.run(ctx, r, func(e chat.Event) {
+		if e.Partial != nil {
+			e.Partial.Response = acceptable(e.Partial.Response, log)
+		}
+		emit(e)
+	})
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && (err != nil || end.Final == nil):
+		limit := time.Since(start).Round(time.Second)
+		return errorEvent(codeTimeout, "Stopped after "+limit.String(), fmt.Sprintf("the agent did not answer within %s", limit))
+	case err != nil:
+		if f, ok := errors.AsType[failure](err); ok {
+			return errorEvent(f.code, "", f.detail)
+		}
+		e := chat.AsError(err)
+		return errorEvent(string(e.Reason), "", e.Text)
+	case end.Final != nil:
+		end.Final.Response = acceptable(end.Final.Response, log)
+	}
+	return end
+}
+
+func errorEvent(code, userText, detail string) chat.Event {
+	return chat.Event{Error: &chat.AgentError{Code: code, UserText: userText, Detail: detail}}
+}
+
+// missing stands for an agent whose runtime is not installed.
+type missing struct{ name string }
+
+// Run implements Runner.
+func (m missing) Run(context.Context, chat.Run, func(chat.Event)) chat.Event {
+	return errorEvent(codeMissing, "The agent "+m.name+" needs a language model, and no runtime for models is installed here",
+		"the agent has a model and none of exec, http and grpc; this version runs only those")
+}
+
+// Close implements Runner.
+func (missing) Close() error { return nil }
