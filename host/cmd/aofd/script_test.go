@@ -10,9 +10,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tidy{m}, map[string]func(){
 		"aofd": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
 	})
+}
+
+// tidy removes what the tests built.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	defer func() { _ = os.RemoveAll(built) }() // a temporary folder
+	return t.M.Run()
 }
 
 // The command line, as its users see it: see testdata/script.

@@ -65,9 +65,12 @@ var roles = map[string]func(){
 		}
 		platform.Main(spec("many-banners"))
 	},
-	"silent":    func() { fmt.Fprintln(os.Stderr, "still thinking"); forever() },
-	"no-end":    func() { fmt.Print("1|1|unix|/x|grpc|"); forever() },
-	"exits":     func() { fmt.Fprintln(os.Stderr, "no licence\nfor you"); os.Exit(3) },
+	"silent": func() { fmt.Fprintln(os.Stderr, "still thinking"); forever() },
+	"no-end": func() { fmt.Print("1|1|unix|/x|grpc|"); forever() },
+	"exits": func() { // much to read after its end
+		fmt.Fprint(os.Stderr, strings.Repeat("x\n", 20<<10)+"no licence\nfor you\n")
+		os.Exit(3)
+	},
 	"version":   func() { fmt.Println("1|2|unix|/x|grpc|"); forever() },
 	"magic":     func() { fmt.Println("7|1|unix|/x|grpc|"); forever() },
 	"netrpc":    func() { fmt.Println("1|1|unix|/x|netrpc"); forever() },
@@ -83,6 +86,10 @@ var roles = map[string]func(){
 		_ = os.Unsetenv(wire.EnvTLSCert)
 		_ = os.Unsetenv("PLUGIN_CLIENT_CERT")
 		platform.Main(spec("plaintext"))
+	},
+	"stubborn": func() { // does not notice the end of its stdin
+		os.Stdin, _ = os.Open(os.DevNull)
+		platform.Main(spec("stubborn"))
 	},
 	"impostor": func() { platform.Main(spec("somebody-else")) },
 	"moody":    func() { moody(); platform.Main(spec("moody")) },

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -196,7 +197,7 @@ func hostRole() {
 	if err != nil {
 		panic(err)
 	}
-	p, err := c.Start(context.Background(), "good")
+	p, err := c.Start(context.Background(), os.Getenv("TEST_ID"))
 	if err != nil {
 		panic(err)
 	}
@@ -204,12 +205,25 @@ func hostRole() {
 	forever()
 }
 
+// A plugin that still runs sees the end of its stdin; a stubborn one only the kernel can end.
 func TestKilledHostLeavesNoPlugin(t *testing.T) {
 	t.Parallel()
+	t.Run("good", func(t *testing.T) { t.Parallel(); killHost(t, "good") })
+	t.Run("stubborn", func(t *testing.T) {
+		t.Parallel()
+		if runtime.GOOS != "linux" {
+			t.Skip("needs Pdeathsig")
+		}
+		killHost(t, "stubborn")
+	})
+}
+
+func killHost(t *testing.T, role string) {
+	t.Helper()
 	dir, tmp := t.TempDir(), shortDir(t)
-	script(t, filepath.Join(dir, "aof-platform-good"), "good")
+	script(t, filepath.Join(dir, "aof-platform-"+role), role)
 	cmd := exec.CommandContext(t.Context(), testBinary(t))
-	cmd.Env = append(os.Environ(), "TEST_ROLE=host", "TEST_DIR="+dir, "TMPDIR="+tmp)
+	cmd.Env = append(os.Environ(), "TEST_ROLE=host", "TEST_ID="+role, "TEST_DIR="+dir, "TMPDIR="+tmp)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
