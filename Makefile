@@ -23,8 +23,9 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/aofd and bin/plugins
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/aofd ./host/cmd/aofd
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/plugins/aof-platform-whatsapp \
+	@umask 022; mkdir -p bin/plugins; chmod go-w bin bin/plugins # the daemon takes no plugin that others may change
+	umask 022; CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/aofd ./host/cmd/aofd
+	umask 022; CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/plugins/aof-platform-whatsapp \
 		./plugin/whatsapp/cmd/aof-platform-whatsapp
 
 .PHONY: run

@@ -71,7 +71,7 @@ var rules = []rule{
 	{
 		"host/internal/runner",
 		[]string{"self", "sdk/chat", "sdk/wire", "host/internal/config"},
-		[]string{"google.golang.org/grpc", "golang.org/x/"},
+		[]string{"google.golang.org/grpc", "github.com/tmaxmax/go-sse", "golang.org/x/"},
 		"what runs agents",
 	},
 	{
@@ -95,7 +95,7 @@ var rules = []rule{
 	{
 		"host",
 		[]string{"self", "sdk/chat", "sdk/version", "proto/gen/aof/host"},
-		[]string{"github.com/spf13/cobra", "github.com/lmittmann/tint", "github.com/mattn/go-isatty", "golang.org/x/", "connectrpc.com/connect", "google.golang.org/protobuf", "github.com/google/uuid"},
+		[]string{"github.com/spf13/cobra", "github.com/lmittmann/tint", "github.com/mattn/go-isatty", "golang.org/x/", "connectrpc.com/connect", "google.golang.org/protobuf", "github.com/google/uuid", "github.com/cenkalti/backoff/v5"},
 		"the daemon: wires the stages, never a plugin",
 	},
 	{"examples", []string{"self", "sdk"}, nil, "examples are built as their readers would build them"},

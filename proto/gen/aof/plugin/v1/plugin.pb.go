@@ -374,7 +374,7 @@ func (x *GetInfoResponse) GetPlatform() *PlatformInfo {
 // PlatformInfo is what the host needs to know of a chat platform before any message.
 type PlatformInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. Name for people, such as "WhatsApp".
+	// Required. Name for people, spelled as the chat network spells it.
 	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Optional. Media types of webhook bodies that the platform sends, such as "application/json";
 	// empty means any.
