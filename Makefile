@@ -49,7 +49,7 @@ $(VENV)/ready: examples/python-client/requirements.txt
 	touch $@
 
 .PHONY: generate
-generate: ## Generate the stubs from proto/
+generate: $(VENV)/ready ## Generate the stubs from proto/
 	$(TOOL) buf generate
 	$(TOOL) buf generate --template examples/python-client/buf.gen.yaml
 

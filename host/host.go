@@ -132,6 +132,10 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 func (d *daemon) serve(ctx context.Context) error {
 	d.egress.Start()
 	d.turn.Start()
+	keeping, stop := context.WithCancel(ctx)
+	kept := make(chan struct{})
+	go func() { defer close(kept); d.forget(keeping) }()
+	defer func() { stop(); <-kept }()
 	err := d.servers.serve(ctx, func() {
 		d.log.Info("aofd serves", "version", version.String(), "address", d.address, "platforms", len(d.platforms),
 			"agents", len(d.cfg.Agents), "data", d.cfg.DataDir)

@@ -46,6 +46,7 @@ func (l *loader) readAgent(d document) {
 	}
 	root.knownKeys()
 	a.Name = root.envelope()
+	root.misplacedName()
 	name := root.child("metadata").child("name")
 	if a.Name == "" {
 		name.errorf("", "metadata.name is required")

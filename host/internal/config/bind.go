@@ -2,8 +2,10 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,13 +19,17 @@ import (
 // keys resolved, and returns them as a JSON object. What only the plugin can judge is left to it. No finding
 // quotes a value.
 func (p Platform) Bind(schema json.RawMessage) (json.RawMessage, Diagnostics) {
-	b := binder{platform: p, out: map[string]json.RawMessage{}}
+	b := binder{platform: p, out: map[string]json.RawMessage{}, failed: map[string]bool{}}
 	if err := json.Unmarshal(schema, &b.schema); err != nil {
 		b.errorf(p.Pos, "update the plugin", "the plugin of platform %s publishes a configuration schema that cannot be read", p.ID)
 		return nil, b.diags
 	}
 	for _, q := range p.pairs {
+		before := b.diags.Errors()
 		b.pair(q)
+		if b.diags.Errors() > before {
+			b.failed[q.name], b.failed[q.property()] = true, true
+		}
 	}
 	b.required()
 	if b.diags.HasErrors() {
@@ -42,16 +48,52 @@ func (p Platform) Locate(found []chat.Diagnostic) Diagnostics {
 	for _, f := range found {
 		d := Diagnostic{Severity: f.Severity, Pos: p.Pos, Text: p.name() + ": " + f.Summary, Hint: f.Hint}
 		path := strings.Split(strings.TrimPrefix(f.Pointer, "/"), "/")
-		if i := slices.IndexFunc(p.pairs, func(q pair) bool { return q.property() == unescape(path[0]) }); i >= 0 {
-			q := p.pairs[i]
+		if q, ok := p.find(unescape(path[0])); ok {
 			d.Pos = q.src.pos(q.key)
-			if n, err := strconv.Atoi(path[len(path)-1]); err == nil && q.value.Kind == yaml.SequenceNode && n >= 0 && n < len(q.value.Content) {
-				d.Pos = q.src.pos(q.value.Content[n])
+			if n, err := strconv.Atoi(path[len(path)-1]); err == nil && len(path) > 1 {
+				if entries := p.entries(q); n >= 0 && n < len(entries) {
+					d.Pos = q.src.pos(entries[n])
+				}
 			}
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+// find returns what gives a property its value: X, or else X_env.
+func (p Platform) find(property string) (pair, bool) {
+	b := block{pairs: p.pairs}
+	if i := b.find(property); i >= 0 {
+		return p.pairs[i], true
+	}
+	i := slices.IndexFunc(p.pairs, func(q pair) bool { return q.property() == property })
+	if i < 0 {
+		return pair{}, false
+	}
+	return p.pairs[i], true
+}
+
+// entries returns what Bind takes of a list: all but entries whose variable is not set.
+func (p Platform) entries(q pair) []*yaml.Node {
+	var out []*yaml.Node
+	for _, n := range q.value.Content {
+		if q.value.Kind == yaml.SequenceNode && len(p.unset(n)) == 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// unset returns the variables of a list's entry for whose sake the entry is left out.
+func (p Platform) unset(n *yaml.Node) []unset {
+	if n.Kind != yaml.ScalarNode {
+		return nil
+	}
+	if e := expand(n.Value, p.env); e.bad == "" {
+		return e.unset
+	}
+	return nil
 }
 
 func unescape(token string) string {
@@ -67,6 +109,33 @@ type schema struct {
 	Properties map[string]schema `json:"properties"`
 	Required   []string          `json:"required"`
 	Items      *schema           `json:"items"`
+	Others     *schema           `json:"additionalProperties"`
+}
+
+// UnmarshalJSON reads a schema. One that is just true or false says nothing of types.
+func (s *schema) UnmarshalJSON(data []byte) error {
+	if text := string(data); text == "true" || text == "false" {
+		*s = schema{}
+		return nil
+	}
+	type plain schema
+	return json.Unmarshal(data, (*plain)(s))
+}
+
+// entry is the schema of the entries of a list.
+func (s schema) entry() schema {
+	if s.Items == nil {
+		return schema{}
+	}
+	return *s.Items
+}
+
+// property is the schema of a key of a mapping.
+func (s schema) property(key string) schema {
+	if p, ok := s.Properties[key]; ok || s.Others == nil {
+		return p
+	}
+	return *s.Others
 }
 
 // is reports whether the schema asks for values of this type.
@@ -83,6 +152,7 @@ type binder struct {
 	schema   schema
 	out      map[string]json.RawMessage
 	diags    Diagnostics
+	failed   map[string]bool // properties about which there is a finding already
 }
 
 func (b *binder) errorf(at Pos, hint, format string, args ...any) {
@@ -97,7 +167,7 @@ func (b *binder) warnf(at Pos, hint, format string, args ...any) {
 func (b *binder) pair(q pair) {
 	at := q.src.pos(q.key)
 	if s, known := b.schema.Properties[q.name]; known {
-		if b.has(q.name + suffix) {
+		if b.has(q.name) && b.has(q.name+suffix) {
 			b.warnf(at, "keep one", "%s: %s and %s%s are given; %s counts", b.platform.name(), q.name, q.name, suffix, q.name)
 		}
 		if v := b.value(q, q.value, s, q.name); v != nil {
@@ -116,8 +186,11 @@ func (b *binder) pair(q pair) {
 	}
 }
 
+// has reports whether a key is given. One with nothing behind it is not, unless it is a list: that is empty.
 func (b *binder) has(name string) bool {
-	return slices.ContainsFunc(b.platform.pairs, func(q pair) bool { return q.name == name })
+	return slices.ContainsFunc(b.platform.pairs, func(q pair) bool {
+		return q.name == name && (!isNull(q.value) || b.schema.Properties[name].is("array"))
+	})
 }
 
 func (b *binder) unknown(q pair, at Pos) {
@@ -128,12 +201,16 @@ func (b *binder) unknown(q pair, at Pos) {
 			names = append(names, n+suffix)
 		}
 	}
-	d := Diagnostic{SeverityWarning, at, fmt.Sprintf("%s has no key %s", b.platform.name(), q.name), didYouMean(q.name, names)}
+	name, hint := q.src.nameOf(q.key)
+	d := Diagnostic{SeverityWarning, at, fmt.Sprintf("%s has no key %s", b.platform.name(), name), cmp.Or(hint, didYouMean(q.name, names))}
 	if b.platform.strict {
 		d.Severity = SeverityError
 	}
 	b.diags = append(b.diags, d)
 }
+
+// conventional is how variables are called. A secret that somebody gave in the place of the name looks otherwise.
+var conventional = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,63}$`)
 
 // fromEnv reads the variable that a key X_env names.
 func (b *binder) fromEnv(q pair, s schema) json.RawMessage {
@@ -145,17 +222,29 @@ func (b *binder) fromEnv(q pair, s schema) json.RawMessage {
 	}
 	v, ok := b.platform.env(variable)
 	if !ok || v == "" {
-		if !b.has(q.property()) {
+		switch {
+		case b.has(q.property()):
+		case conventional.MatchString(variable):
 			b.errorf(at, "set "+variable, "%s: %s needs the environment variable %s, which is not set", b.platform.name(), q.name, variable)
+		default: // it may be the secret itself
+			b.errorf(at, q.name+" takes the name of a variable, not the value", "%s: %s names an environment variable that is not set", b.platform.name(), q.name)
 		}
 		return nil
 	}
 	if s.is("array") {
-		items := strings.Split(v, ",")
-		for i := range items {
-			items[i] = strings.TrimSpace(items[i])
+		items := strings.FieldsFunc(v, func(r rune) bool { return r == ',' })
+		out := []json.RawMessage{}
+		for i, item := range items {
+			entry := fmt.Sprintf("%s[%d]", q.name, i)
+			switch item = strings.TrimSpace(item); {
+			case item == "":
+			case s.entry().Type == nil:
+				out = append(out, b.encode(item))
+			default:
+				out = append(out, b.scalar(at, item, s.entry(), entry))
+			}
 		}
-		return b.encode(slices.DeleteFunc(items, func(s string) bool { return s == "" }))
+		return b.encode(out)
 	}
 	return b.scalar(at, v, s, q.name)
 }
@@ -205,25 +294,21 @@ func (b *binder) value(q pair, n *yaml.Node, s schema, name string) json.RawMess
 // list reads a list. An entry whose variable is not set is left out, but never the last one: an empty list
 // of people must not come to mean everybody.
 func (b *binder) list(q pair, n *yaml.Node, s schema, name string) json.RawMessage {
-	item := schema{}
-	if s.Items != nil {
-		item = *s.Items
-	}
 	out := []json.RawMessage{}
 	dropped := 0
 	for i, c := range n.Content {
 		entry := fmt.Sprintf("%s[%d]", name, i)
-		if e := expand(c.Value, b.platform.env); c.Kind == yaml.ScalarNode && e.bad == "" && len(e.unset) > 0 {
+		if missing := b.platform.unset(c); len(missing) > 0 {
 			dropped++
-			b.warnf(q.src.pos(c), "set "+e.unset[0].name+", or remove the entry",
-				"%s: %s is left out: the environment variable %s is not set", b.platform.name(), entry, e.unset[0].name)
+			b.warnf(q.src.pos(c), "set "+missing[0].name+", or remove the entry",
+				"%s: %s is left out: the environment variable %s is not set", b.platform.name(), entry, missing[0].name)
 			continue
 		}
 		if isNull(c) {
 			b.errorf(q.src.pos(c), "", "%s: %s is empty", b.platform.name(), entry)
 			continue
 		}
-		if v := b.value(q, c, item, entry); v != nil {
+		if v := b.value(q, c, s.entry(), entry); v != nil {
 			out = append(out, v)
 		}
 	}
@@ -237,7 +322,7 @@ func (b *binder) mapping(q pair, n *yaml.Node, s schema, name string) json.RawMe
 	out := map[string]json.RawMessage{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i].Value
-		if v := b.value(q, n.Content[i+1], s.Properties[key], name+"."+key); v != nil {
+		if v := b.value(q, n.Content[i+1], s.property(key), name+"."+key); v != nil {
 			out[key] = v
 		}
 	}
@@ -292,10 +377,14 @@ func (b *binder) encode(v any) json.RawMessage {
 // required reports what the schema demands and nobody gave.
 func (b *binder) required() {
 	for _, name := range b.schema.Required {
-		if _, ok := b.out[name]; ok || b.has(name+suffix) && b.diags.HasErrors() {
+		if _, ok := b.out[name]; ok || b.failed[name] {
 			continue
 		}
-		b.errorf(b.platform.Pos, fmt.Sprintf("give %s, or %s%s with the name of an environment variable", name, name, suffix),
+		at := b.platform.Pos
+		if q, ok := b.platform.find(name); ok {
+			at = q.src.pos(q.key) // with nothing behind it
+		}
+		b.errorf(at, fmt.Sprintf("give %s, or %s%s with the name of an environment variable", name, name, suffix),
 			"%s: %s is required", b.platform.name(), name)
 	}
 }

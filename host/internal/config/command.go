@@ -65,6 +65,8 @@ func (t *triggerDraft) bind(c *Command, e entry) {
 		if len(targets) > 1 || agent.given() {
 			e.report(SeverityWarning, c.Pos, "keep one", "/%s is bound more than once: the %s counts", c.Name, targets[0])
 		}
+	case !agent.given() && slices.Contains(fixed, c.Name):
+		c.Agent = builtin
 	case !agent.given():
 		e.report(SeverityError, c.Pos, "", "%s.agent is required", e.key)
 	default:

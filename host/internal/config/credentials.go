@@ -49,13 +49,24 @@ var identities = []string{"phone_number_id", "app_id", "application_id", "cloud_
 // accountKey is the identity that messages carry as their account.
 const accountKey = "phone_number_id"
 
+// find returns where the key X is: X itself, which counts more, or X_env.
+func (b *block) find(property string) int {
+	if i := slices.IndexFunc(b.pairs, func(q pair) bool { return q.name == property }); i >= 0 && !isNull(b.pairs[i].value) {
+		return i
+	}
+	return slices.IndexFunc(b.pairs, func(q pair) bool { return q.property() == property && !isNull(q.value) })
+}
+
 // merge adds what a trigger says about the platform. What both say must be the same.
 func (l *loader) merge(b *block, t *triggerDraft) {
 	for _, p := range t.pairs {
-		i := slices.IndexFunc(b.pairs, func(q pair) bool { return q.property() == p.property() })
-		if i < 0 {
+		i := b.find(p.property())
+		switch {
+		case i < 0:
 			b.pairs = append(b.pairs, p)
 			continue
+		case isNull(p.value):
+			continue // nothing is said
 		}
 		mine, known := p.resolve(l.settings.env)
 		theirs, alsoKnown := b.pairs[i].resolve(l.settings.env)
@@ -63,7 +74,8 @@ func (l *loader) merge(b *block, t *triggerDraft) {
 			continue // what is not set is reported when the platform is bound
 		}
 		where := b.pairs[i].src.pos(b.pairs[i].key)
-		text := fmt.Sprintf("%s differs from the one in %s", p.property(), where)
+		name, _ := p.src.nameOf(p.key)
+		text := fmt.Sprintf("%s differs from the one in %s", strings.TrimSuffix(name, suffix), where)
 		hint := "give it in one place"
 		if slices.Contains(identities, p.property()) {
 			text += ": a second account of a platform is not supported yet"
@@ -108,7 +120,7 @@ func (l *loader) platforms() {
 	for _, t := range l.triggers {
 		b := byID[t.Platform]
 		switch {
-		case t.inactive != "":
+		case t.inactive != "", t.Platform == "":
 		case l.disabled[t.Platform]:
 			t.inactive = fmt.Sprintf("platform %s is disabled", t.Platform)
 		case b == nil && len(t.pairs) == 0:

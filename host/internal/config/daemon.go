@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -47,8 +48,8 @@ func (l *loader) readServer(p place) {
 		Timeout:      p.child("timeout_secs").seconds(1),
 		MaxBodyBytes: int64(p.child("max_body_bytes").integer(minBody, maxBody)),
 	}
-	if strings.ContainsAny(l.cfg.Server.Host, " /") {
-		p.child("host").errorf("", "%s.host must be a host name or an IP address", p.key)
+	if host := p.child("host"); !isHost(l.cfg.Server.Host) {
+		host.errorf("", "%s must be a host name or an IP address", host.key)
 	}
 	tls := p.child("tls")
 	tls.isMapping()
@@ -58,6 +59,15 @@ func (l *loader) readServer(p place) {
 	if on || !enabled.given() && (cert.given() || key.given()) {
 		l.cfg.Server.TLSCertFile, l.cfg.Server.TLSKeyFile = bothFiles(cert, key)
 	}
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([\w.-]*[\w.])?$`)
+
+// isHost tells a host name or an IP address from one with a port, a path, or nothing: that would be all
+// interfaces.
+func isHost(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil || hostName.MatchString(s)
 }
 
 // bothFiles reads two files of which neither is of use without the other.
@@ -162,6 +172,9 @@ func (l *loader) override() {
 	}
 	if o.Host != "" {
 		c.Server.Host = o.Host
+		if !isHost(o.Host) {
+			l.errorf("", "--host must be a host name or an IP address")
+		}
 	}
 	if o.DataDir != "" {
 		c.DataDir = l.settings.abs(o.DataDir)

@@ -87,7 +87,7 @@ func (l files) loadDir(p place, dir string, recursive bool) {
 	if recursive {
 		depth = maxFolders
 	}
-	files := l.list(p, dir, depth, nil)
+	files := l.list(p, dir, depth, nil, map[string]bool{})
 	if len(files) == 0 {
 		p.warnf("", "%s has no *.yaml and no *.yml files", l.settings.display(dir))
 	}
@@ -97,8 +97,13 @@ func (l files) loadDir(p place, dir string, recursive bool) {
 }
 
 // list returns the YAML files of a directory. Dot files are skipped, which leaves out what a mounted
-// ConfigMap has beside its links.
-func (l files) list(p place, dir string, depth int, files []string) []string {
+// ConfigMap has beside its links. No folder is read twice, whatever links lead to it.
+func (l files) list(p place, dir string, depth int, files []string, seen map[string]bool) []string {
+	if real := realPath(dir); seen[real] {
+		return files
+	} else {
+		seen[real] = true
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		p.errorf("", "the directory %s cannot be read: %v", l.settings.display(dir), plainPathError(err))
@@ -117,7 +122,7 @@ func (l files) list(p place, dir string, depth int, files []string) []string {
 				p.errorf("", "%s cannot be read: %v", l.settings.display(path), plainPathError(err))
 			}
 		case info.IsDir() && depth > 0:
-			files = l.list(p, path, depth-1, files)
+			files = l.list(p, path, depth-1, files, seen)
 		case !info.IsDir() && isFile:
 			files = append(files, path)
 		}

@@ -19,7 +19,7 @@ func (t *triggerDraft) readConfig(p place) {
 	}
 	for i := 0; i+1 < len(p.node.Content); i += 2 {
 		key, value := p.node.Content[i], p.node.Content[i+1]
-		if row, ours := rows[p.ref+"."+key.Value]; !ours {
+		if row, ours := rows[p.ref+"."+key.Value]; !ours || strings.HasPrefix(key.Value, "<") {
 			t.pairs = append(t.pairs, pair{key.Value, key, value, p.src})
 		} else if row.unenforced {
 			t.inactive = "the filter " + key.Value + " is not supported yet"

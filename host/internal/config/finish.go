@@ -25,6 +25,17 @@ func (l *loader) finish() {
 	}
 }
 
+// giveUp takes over what was found in files one by one, when there is no DaemonConfig to hold them together.
+func (l *loader) giveUp() {
+	for _, t := range l.triggers {
+		l.diags = append(l.diags, t.diags...)
+	}
+	for _, a := range l.agents {
+		l.diags = append(l.diags, a.diags...)
+	}
+	l.diags = append(l.diags, l.unreadable...)
+}
+
 // rejectTwins reports agents with one name.
 func (l *loader) rejectTwins() {
 	seen := map[string]*agentDraft{}

@@ -16,10 +16,11 @@ func Load(s Settings) (*Config, Diagnostics) {
 	l := newLoader(s)
 	found := l.daemonFile()
 	l.agentsAndTriggers()
-	l.finish()
 	if !found {
+		l.giveUp()
 		return nil, l.diags.Sorted()
 	}
+	l.finish()
 	return &l.cfg, l.diags.Sorted()
 }
 
@@ -30,6 +31,7 @@ type loader struct {
 	diags    Diagnostics
 
 	daemon   place           // the spec of the DaemonConfig
+	beside   []document      // other documents of its file
 	read     map[string]bool // files
 	blocks   []*block        // enabled platforms
 	disabled map[string]bool
@@ -60,6 +62,9 @@ func (l *loader) daemonFile() bool {
 	}
 	l.readDaemon(root)
 	l.override()
+	for _, d := range l.beside { // they may need a default of the DaemonConfig
+		l.dispatch(d)
+	}
 	return found
 }
 
@@ -84,9 +89,11 @@ func (l *loader) openDaemon() (root place, found bool) {
 		case l.isDaemon(d) && !found:
 			root.node, found = d.root, true
 		case l.isDaemon(d):
-			l.place(d, kindDaemon).errorf("keep one", "a second DaemonConfig in one file")
+			second := l.place(d, kindDaemon)
+			second.hide()
+			second.errorf("keep one", "a second DaemonConfig in one file")
 		default:
-			l.dispatch(d)
+			l.beside = append(l.beside, d)
 		}
 	}
 	if !found && !diags.HasErrors() {
@@ -95,7 +102,7 @@ func (l *loader) openDaemon() (root place, found bool) {
 	return root, found
 }
 
-// isDaemon tells a DaemonConfig; its kind may be left out or be wrong, as long as it is no other kind's.
+// isDaemon tells a DaemonConfig; its kind may be left out.
 func (l *loader) isDaemon(d document) bool {
 	switch kindOf(d.root) {
 	case kindDaemon:
@@ -140,10 +147,10 @@ func (l *loader) dispatch(d document) {
 	case kind == kindTrigger, kind == kindTrigger+kindConfig:
 		l.readTrigger(d)
 	case kind == kindDaemon:
-		if d.src.name != l.cfg.File {
-			root.warnf("name it with --config", "a DaemonConfig among agents and triggers is ignored")
-		}
+		root.hide()
+		root.warnf("name it with --config", "a DaemonConfig among agents and triggers is ignored")
 	case kind == "":
+		root.hide()
 		root.warnf("add kind: Agent or kind: Trigger", "a document without kind is ignored")
 	default:
 		l.notRun(root, kind)
@@ -155,6 +162,7 @@ const kindConfig = "Config"
 
 // notRun lists a document of a kind that this daemon does not run.
 func (l *loader) notRun(root place, kind string) {
+	root.hide()
 	k, v := lookup(root.node, "kind")
 	root.node, root.at = v, k
 	meant := nearest(kind, []string{kindAgent, kindTrigger, kindDaemon})
@@ -197,6 +205,18 @@ func (p place) envelope() string {
 	meta.isMapping()
 	meta.knownKeys()
 	return meta.child("name").str()
+}
+
+// misplacedName reports a name at the top of a document that has metadata for it.
+func (p place) misplacedName() {
+	name := p.child("name")
+	severity := SeverityWarning
+	if p.l.settings.Strict {
+		severity = SeverityError
+	}
+	if name.named {
+		p.report(severity, p.src.pos(name.at), "write metadata: {name: …}", "the document has no key name")
+	}
 }
 
 // dirOf is the folder against which relative paths of a file are tried first.

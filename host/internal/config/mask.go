@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // hidden stands for what is not shown.
@@ -13,8 +15,44 @@ const hidden = "***"
 // structure are the characters that show how a line is built and nothing of its values.
 const structure = " \t-:,{}[]?"
 
-// looksLikeKey is what may be shown of a line that could not be parsed.
-var looksLikeKey = regexp.MustCompile(`^[\s-]*([A-Za-z_][\w.-]*)\s*:(?:\s|$)`)
+// looksLikeKey is what may be shown of a line that could not be parsed. Most secrets have digits.
+var looksLikeKey = regexp.MustCompile(`^[\s-]*([A-Za-z_][A-Za-z_-]{0,39})\s*:(?:\s|$)`)
+
+// keyLike is what keys look like. All else that is in the place of a key may be a secret.
+var keyLike = regexp.MustCompile(`^[A-Za-z_][\w.-]{0,63}$`)
+
+// nameOf returns what may be shown of a key that nobody knows, and what to do when it is no key. In {a:b} the
+// key is "a:b", and in {a} it is a.
+func (s *source) nameOf(key *yaml.Node) (name, hint string) {
+	if before, _, colon := strings.Cut(key.Value, ":"); colon && keyLike.MatchString(before) {
+		return before + ":" + hidden, "put a space behind the colon"
+	}
+	if !keyLike.MatchString(key.Value) || !s.hasColon(key) {
+		return hidden, ""
+	}
+	return key.Value, ""
+}
+
+// hasColon reports whether a colon follows a key in its line.
+func (s *source) hasColon(key *yaml.Node) bool {
+	if key.Line < 1 || key.Line > len(s.lines) || len(s.lines[key.Line-1]) > maxRead {
+		return false
+	}
+	_, ok := shapeOf([]rune(s.lines[key.Line-1]), token{key.Column, key.Value})
+	return ok
+}
+
+// shapeOf returns a key as it stands in a line, with its quotes. It is not ok when the line has something else
+// there, or no colon behind it.
+func shapeOf(text []rune, k token) (shape string, ok bool) {
+	for _, shape := range []string{k.text, `"` + k.text + `"`, "'" + k.text + "'"} {
+		from, n := k.col-1, utf8.RuneCountInString(shape)
+		if from >= 0 && from+n <= len(text) && string(text[from:from+n]) == shape {
+			return shape, strings.HasPrefix(strings.TrimLeft(string(text[from+n:]), " \t"), ":")
+		}
+	}
+	return "", false
+}
 
 // mask returns a line with its keys only, and where col, from 0, is now; -1 when it is nowhere.
 func (s *source) mask(text []rune, line, col int) (masked []rune, at int) {
@@ -63,13 +101,9 @@ func (s *source) keysIn(text []rune, line int) []token {
 	var out []token
 	end := 0
 	for _, k := range known {
-		for _, shape := range []string{k.text, `"` + k.text + `"`, "'" + k.text + "'"} {
-			col, n := k.col-1, utf8.RuneCountInString(shape)
-			if col >= end && col+n <= len(text) && string(text[col:col+n]) == shape {
-				out = append(out, token{col, shape})
-				end = col + n
-				break
-			}
+		if shape, ok := shapeOf(text, k); ok && k.col-1 >= end && keyLike.MatchString(k.text) {
+			out = append(out, token{k.col - 1, shape})
+			end = k.col - 1 + utf8.RuneCountInString(shape)
 		}
 	}
 	return out

@@ -67,9 +67,17 @@ func unreadable(src *source) (Diagnostic, bool) {
 			return src.errorAt(i+1, 1, "this is not UTF-8 text"), true
 		}
 		for col, r := range strings.TrimSuffix(line, "\r") {
-			if r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 && r != 0x85 {
-				return src.errorAt(i+1, utf8.RuneCountInString(line[:col])+1, "control characters are not allowed"), true
+			text := ""
+			switch {
+			case r == 0x85 || r == 0x2028 || r == 0x2029:
+				// The parser would end the line here and count the lines otherwise than everybody else.
+				text = fmt.Sprintf("the line break U+%04X is not allowed", r)
+			case r < ' ' && r != '\t', r >= 0x7f && r < 0xa0, r == 0xfffe, r == 0xffff:
+				text = "control characters are not allowed"
+			default:
+				continue
 			}
+			return src.errorAt(i+1, utf8.RuneCountInString(line[:col])+1, text), true
 		}
 	}
 	return Diagnostic{}, false
@@ -81,16 +89,27 @@ type chunk struct {
 	offset int
 }
 
-// split cuts a file at its --- lines, so that each document is read even when one before it is broken. What
+// isMarker reports whether a line begins or ends a document.
+func isMarker(line, marker string) bool {
+	rest, ok := strings.CutPrefix(line, marker)
+	return ok && (rest == "" || strings.ContainsRune(" \t\r", rune(rest[0])))
+}
+
+// split cuts a file at its --- and ... lines, so that each document is read even when one before it is broken. What
 // stands before the first --- without being a document, such as comments and directives, stays with it.
 func split(lines []string) []chunk {
 	var out []chunk
 	start, content := 0, false
 	for i, line := range lines {
-		marker := line == "---" || strings.HasPrefix(line, "---") && strings.ContainsRune(" \t\r", rune(line[3]))
+		marker := isMarker(line, "---")
 		if marker && content {
 			out = append(out, chunk{strings.Join(lines[start:i], "\n") + "\n", start})
 			start = i
+		}
+		if content && isMarker(line, "...") {
+			out = append(out, chunk{strings.Join(lines[start:i+1], "\n") + "\n", start})
+			start, content = i+1, false
+			continue
 		}
 		text := strings.TrimSpace(line)
 		content = marker || content || text != "" && text[0] != '#' && text[0] != '%'
@@ -126,9 +145,12 @@ func compose(src *source, c chunk) (nodes []*yaml.Node, diags Diagnostics) {
 	}
 }
 
+// tabFound is in what the parser says about some tabs.
+const tabFound = "tab character"
+
 // syntaxTexts say in our words what the parser found. Its own are never passed on: some quote the file.
 var syntaxTexts = []struct{ found, text, hint string }{
-	{"tab character", "a tab stands where spaces must indent", "indent with spaces"},
+	{tabFound, "a tab stands where spaces must indent", "indent with spaces"},
 	{"mapping values are not allowed", "a second \": \" in one line, or a key indented deeper than its neighbours", "quote values that contain \": \""},
 	{"cannot start any token", "a value cannot begin with this character", "put the value into quotes"},
 	{"unexpected end of stream", "a quote is opened here and never closed", ""},
@@ -160,8 +182,12 @@ func syntaxError(src *source, c chunk, err error) Diagnostic {
 	if mark.Line > 0 {
 		d.Pos.Line, d.Pos.Col = mark.Line+c.offset, max(mark.Column, 1)
 	}
+	message := le.Message
+	if text := []rune(src.lines[min(max(d.Pos.Line, 1), len(src.lines))-1]); d.Pos.Col <= len(text) && text[d.Pos.Col-1] == '\t' {
+		message = tabFound
+	}
 	for _, s := range syntaxTexts {
-		if strings.Contains(le.Message, s.found) {
+		if strings.Contains(message, s.found) {
 			d.Text, d.Hint = "this is not valid YAML: "+s.text, s.hint
 			break
 		}

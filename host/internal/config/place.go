@@ -74,9 +74,14 @@ func (p place) name(key string) string {
 	return p.key + "." + key
 }
 
+// hide keeps the value out of what is shown under findings. It is for what is not where it should be: nobody
+// knows what it holds.
+func (p place) hide() { p.src.conceal(p.node) }
+
 // isMapping reports whether there is a mapping here; anything else that is given is an error.
 func (p place) isMapping() bool {
 	if p.node != nil && p.node.Kind != yaml.MappingNode {
+		p.hide()
 		p.errorf("", "%s must be a mapping of keys", p.key)
 		return false
 	}
@@ -97,6 +102,7 @@ func (p place) knownKeys(more ...string) (unused []place) {
 			p.src.conceal(key, value)
 			p.unknown(key, known)
 		case rows[p.ref+"."+key.Value].Unused:
+			p.src.conceal(value)
 			unused = append(unused, p.child(key.Value))
 		}
 	}
@@ -113,7 +119,11 @@ func (p place) unknown(key *yaml.Node, known []string) {
 	if p.key != "" {
 		what = p.key
 	}
-	p.report(severity, p.src.pos(key), didYouMean(key.Value, known), "%s has no key %s", what, key.Value)
+	name, hint := p.src.nameOf(key)
+	if hint == "" {
+		hint = didYouMean(key.Value, known)
+	}
+	p.report(severity, p.src.pos(key), hint, "%s has no key %s", what, name)
 }
 
 // warnUnused reports each of the keys that have no effect yet.
@@ -130,6 +140,7 @@ func (p place) items() []place {
 		return nil
 	}
 	if p.node.Kind != yaml.SequenceNode {
+		p.hide()
 		p.errorf("write "+p.at.Value+": [a, b]", "%s must be a list", p.key)
 		return nil
 	}
@@ -179,6 +190,7 @@ func (p place) expanded() (text string, ok bool) {
 		return "", false
 	}
 	if p.node.Kind != yaml.ScalarNode {
+		p.hide()
 		p.errorf("", "%s must be a single value", p.key)
 		return "", false
 	}

@@ -12,6 +12,7 @@ type plainer struct {
 	src    *source
 	offset int // lines before the chunk
 	budget int // nodes that aliases may still add
+	spent  bool
 	open   map[*yaml.Node]bool
 	diags  Diagnostics
 }
@@ -19,7 +20,12 @@ type plainer struct {
 func (p *plainer) fail(n *yaml.Node, text, hint string) *yaml.Node {
 	pos := Pos{File: p.src.name, Line: n.Line + p.offset, Col: n.Column, src: p.src}
 	p.diags = append(p.diags, Diagnostic{SeverityError, pos, text, hint})
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: pos.Line, Column: pos.Col}
+	return nothing(n, p.offset)
+}
+
+// nothing stands for a node that cannot be used.
+func nothing(n *yaml.Node, offset int) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line + offset, Column: n.Column}
 }
 
 // copy returns a plain copy of n. A copy for an alias keeps the places of the original: that is where the
@@ -28,7 +34,10 @@ func (p *plainer) copy(n *yaml.Node, depth int, aliased bool) *yaml.Node {
 	switch {
 	case depth > maxDepth:
 		return p.fail(n, "nested too deeply", "")
+	case p.spent:
+		return nothing(n, p.offset)
 	case p.budget < 0:
+		p.spent = true // once is enough
 		return p.fail(n, "aliases make this document too large", "")
 	case p.open[n]:
 		return p.fail(n, "an alias leads back to itself", "")
@@ -49,16 +58,26 @@ func (p *plainer) copy(n *yaml.Node, depth int, aliased bool) *yaml.Node {
 	switch n.Kind {
 	case yaml.ScalarNode:
 		if !plainTags[n.Tag] {
-			return p.fail(n, "this tag is not supported", "put a value that begins with ! into quotes")
+			return p.badTag(n)
 		}
 	case yaml.SequenceNode:
+		if n.Tag != "!!seq" {
+			return p.badTag(n)
+		}
 		for _, c := range n.Content {
 			out.Content = append(out.Content, p.copy(c, depth+1, aliased))
 		}
 	case yaml.MappingNode:
+		if n.Tag != "!!map" {
+			return p.badTag(n)
+		}
 		p.mapping(out, n, depth, aliased)
 	}
 	return out
+}
+
+func (p *plainer) badTag(n *yaml.Node) *yaml.Node {
+	return p.fail(n, "this tag is not supported", "put a value that begins with ! into quotes")
 }
 
 // plainTags are what scalars may be. All but null are read by their source text.
@@ -71,18 +90,27 @@ func (p *plainer) mapping(out, n *yaml.Node, depth int, aliased bool) {
 	var merged []*yaml.Node
 	seen := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := p.copy(n.Content[i], depth+1, aliased), p.copy(n.Content[i+1], depth+1, aliased)
+		failed := len(p.diags)
+		key := p.copy(n.Content[i], depth+1, aliased)
+		badKey := len(p.diags) > failed || p.spent
+		value := p.copy(n.Content[i+1], depth+1, aliased)
+		if badKey {
+			continue
+		}
 		if key.Kind != yaml.ScalarNode {
 			p.fail(n.Content[i], "a key must be a single value", "")
 			continue
 		}
 		p.src.note(key, true)
 		if key.Tag == "!!merge" {
-			merged = append(merged, p.sources(n.Content[i+1], value)...)
+			if len(p.diags) == failed {
+				merged = append(merged, p.sources(n.Content[i+1], value)...)
+			}
 			continue
 		}
 		if first := seen[key.Value]; first != nil {
-			p.fail(n.Content[i], fmt.Sprintf("the key %s is given twice, first in line %d", key.Value, first.Line), "")
+			name, _ := p.src.nameOf(key)
+			p.fail(n.Content[i], fmt.Sprintf("the key %s is given twice, first in line %d", name, first.Line), "")
 			continue
 		}
 		seen[key.Value] = key

@@ -27,6 +27,7 @@ func (a *agentDraft) readRunner(p place) {
 		return
 	}
 	for _, other := range given[1:] {
+		other.hide()
 		p.report(SeverityError, p.src.pos(other.at), "keep one", "agent %s has %s and %s",
 			a.Name, lastKey("."+given[0].key), lastKey("."+other.key))
 	}
@@ -58,7 +59,7 @@ func (p place) timeout() time.Duration {
 
 func readExec(p place, dir string) *Exec {
 	command, env := p.child("command"), p.child("env")
-	p.src.conceal(env.node)
+	p.src.conceal(command.node, env.node)
 	e := &Exec{Dir: dir, Env: env.dictionary(), Timeout: p.timeout()}
 	switch {
 	case command.node == nil:
@@ -105,7 +106,7 @@ func readHTTP(p place) *HTTP {
 	}
 	u, err := url.Parse(h.URL)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		address.errorf("", "%s must be a URL that begins with https:// or http://", address.key)
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		address.errorf("use https", "%s: http is for this machine only", address.key)

@@ -82,18 +82,6 @@ func parseBool(s string) (value, ok bool) {
 	return false, false
 }
 
-// list returns the strings of a list; empty entries are errors.
-func (p place) list() []string {
-	var out []string
-	for _, item := range p.items() {
-		item.ref = p.ref // entries are expanded as their list is
-		if s := item.required(); s != "" {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
 // argv returns the strings of a list as they are: an argument may be empty or begin with a space.
 func (p place) argv() []string {
 	var out []string

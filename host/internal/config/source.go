@@ -17,6 +17,9 @@ const maxFileSize = 1 << 20
 // maxShown is the longest line that is shown under a finding, in characters.
 const maxShown = 160
 
+// maxRead is the longest line of which a part is shown, in bytes.
+const maxRead = 4096
+
 // source is one file: where it is, and what of it may be shown.
 type source struct {
 	name  string // as findings call it
@@ -110,6 +113,9 @@ func (s *source) conceal(nodes ...*yaml.Node) {
 		if i < len(s.starts) {
 			end = s.starts[i] - 1
 		}
+		if s.secret[end] {
+			end = n.Line // another node of the line did the rest
+		}
 		for line := n.Line; line <= end; line++ {
 			s.secret[line] = true
 		}
@@ -119,7 +125,7 @@ func (s *source) conceal(nodes ...*yaml.Node) {
 
 // excerpt returns the line of a place and a second line with a caret under its column.
 func (s *source) excerpt(p Pos) (line, caret string, ok bool) {
-	if s == nil || p.Line < 1 || p.Line > len(s.lines) {
+	if s == nil || p.Line < 1 || p.Line > len(s.lines) || len(s.lines[p.Line-1]) > maxRead {
 		return "", "", false
 	}
 	text, col := []rune(strings.TrimRight(s.lines[p.Line-1], " \t\r")), p.Col-1

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 
 // triggerDraft is a trigger as far as its own file goes.
 type triggerDraft struct {
-	Trigger
+	Trigger         // without a platform when it is not clear which one is meant
 	platformPos Pos
 	pathPos     Pos
 	pairs       []pair // of spec.config, for the platform's plugin
@@ -35,6 +36,7 @@ func (l *loader) readTrigger(d document) {
 	t.Pos = d.src.pos(d.root)
 	root.knownKeys()
 	t.Name = root.envelope()
+	root.misplacedName()
 	name := root.child("metadata").child("name")
 	if t.Name == "" {
 		name.errorf("", "metadata.name is required")
@@ -74,6 +76,7 @@ func (l *loader) readTriggerSpec(t *triggerDraft, p place, more ...string) {
 		}
 	}
 	if !p.child("enabled").boolean() {
+		p.hide()
 		l.diags = append(l.diags, t.diags...)
 		return
 	}
@@ -104,12 +107,14 @@ func (t *triggerDraft) readPlatform(p place) {
 		return
 	}
 	id := strings.ToLower(names[0].required())
-	t.Platform, t.platformPos = id, names[0].pos()
-	if id != "" && !platformID.MatchString(id) {
+	switch {
+	case id == "":
+	case !platformID.MatchString(id):
 		names[0].errorf("", "%s must be the name of a platform: letters, digits and dashes", names[0].key)
-	}
-	if len(names) == 2 && !strings.EqualFold(names[1].str(), id) {
+	case len(names) == 2 && !strings.EqualFold(names[1].str(), id):
 		names[1].errorf("give one of them", "%s and %s name two platforms", names[0].key, names[1].key)
+	default:
+		t.Platform, t.platformPos = id, names[0].pos()
 	}
 }
 
@@ -158,15 +163,29 @@ func (t *triggerDraft) readRule(p place) {
 	case !words.given():
 		words.errorf("", "%s is required", words.key)
 	case words.node.Kind == yaml.ScalarNode:
-		r.TextContains = []string{words.required()}
+		r.TextContains = append(r.TextContains, words.word())
 	default:
-		r.TextContains = words.list()
+		for _, w := range words.items() {
+			w.ref = words.ref
+			r.TextContains = append(r.TextContains, w.word())
+		}
 		if words.node.Kind == yaml.SequenceNode && len(words.node.Content) == 0 {
 			words.errorf("", "%s is empty, so that the rule never holds", words.key)
 		}
 	}
 	t.Rules = append(t.Rules, r)
 }
+
+// word is a text that a message may contain. White space around it counts: whoever put it into quotes meant it.
+func (p place) word() string {
+	if p.required() == "" {
+		return ""
+	}
+	return p.node.Value
+}
+
+// plainPath has no character that means something to a router or must be escaped.
+var plainPath = regexp.MustCompile(`^/[\w.~!$&'()*+,;=:@/-]*$`)
 
 // reserved are the daemon's own paths.
 var reserved = []string{"/", "/health", "/ready", "/metrics", "/platforms"}
@@ -176,7 +195,9 @@ func (t *triggerDraft) readWebhook(p place) {
 	webhook := p.child("webhook")
 	webhook.isMapping()
 	webhook.knownKeys()
-	for _, w := range []place{webhook.child("path"), p.child("config").child("path")} {
+	nested := p.child("platform").child("config")
+	nested.ref = p.child("config").ref
+	for _, w := range []place{webhook.child("path"), p.child("config").child("path"), nested.child("path")} {
 		s := w.str()
 		switch {
 		case s == "":
@@ -184,7 +205,7 @@ func (t *triggerDraft) readWebhook(p place) {
 		case t.WebhookPath != "" && t.WebhookPath != s:
 			w.errorf("give it once", "%s differs from line %d", w.key, t.pathPos.Line)
 			continue
-		case !strings.HasPrefix(s, "/") || strings.ContainsAny(s, " {}?#%\\") || path.Clean(s) != strings.TrimSuffix(s, "/"):
+		case !plainPath.MatchString(s) || path.Clean(s) != strings.TrimSuffix(s, "/"):
 			w.errorf("write it like /webhook/NAME", "%s must be a plain path that begins with /", w.key)
 			continue
 		case slices.Contains(reserved, s):
@@ -202,6 +223,9 @@ func (l *loader) checkPaths() {
 		owners["/webhook/"+b.id] = b.id
 	}
 	for _, t := range l.triggers {
+		if t.Platform == "" {
+			continue
+		}
 		if owner := owners[t.WebhookPath]; t.inactive == "" && owner != "" && owner != t.Platform {
 			t.diags = append(t.diags, Diagnostic{
 				SeverityError, t.pathPos,

@@ -94,6 +94,11 @@ func (g guard) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) (end 
 	}()
 	log := g.log.With("run", r.ID)
 	end, err := g.inner.run(ctx, r, func(e chat.Event) {
+		defer func() { // it may be called by a goroutine of its own
+			if p := recover(); p != nil {
+				log.Error("bug: an agent's event caused a panic; the event is lost", "panic", p)
+			}
+		}()
 		if e.Partial != nil {
 			e.Partial.Response = acceptable(e.Partial.Response, log)
 		}
