@@ -19,7 +19,7 @@ CI      ?=
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## Build bin/aofd and bin/plugins
@@ -49,9 +49,12 @@ $(VENV)/ready: examples/python-client/requirements.txt
 	touch $@
 
 .PHONY: generate
-generate: $(VENV)/ready ## Generate the stubs from proto/
+generate: $(VENV)/ready ## Generate the stubs from proto/ and the reference in the README
 	$(TOOL) buf generate
 	$(TOOL) buf generate --template examples/python-client/buf.gen.yaml
+	@new=$$(mktemp) && trap 'rm -f "$$new"' EXIT; \
+	{ sed '/^<!-- reference/q' README.md; $(GO) run ./host/cmd/aofd reference; sed -n '/^<!-- end of reference/,$$p' README.md; } > "$$new"; \
+	cat "$$new" > README.md
 
 .PHONY: generate-check
 generate-check:
@@ -59,9 +62,9 @@ generate-check:
 	$(TOOL) buf format --diff --exit-code
 	@$(MAKE) --no-print-directory breaking
 	@before=$$(mktemp) && after=$$(mktemp) && trap 'rm -f "$$before" "$$after"' EXIT; \
-	stubs() { find proto/gen examples/python-client/gen -type f -not -path '*/__pycache__/*' -exec sha256sum {} + | sort; }; \
+	stubs() { find proto/gen examples/python-client/gen README.md -type f -not -path '*/__pycache__/*' -exec sha256sum {} + | sort; }; \
 	stubs > "$$before"; $(MAKE) --no-print-directory generate; stubs > "$$after"; \
-	diff "$$before" "$$after" || { echo 'the generated stubs were stale: commit what `make generate` made'; exit 1; }
+	diff "$$before" "$$after" || { echo 'generated files were stale: commit what `make generate` made'; exit 1; }
 
 # A clone without that branch compares with its own commit.
 .PHONY: breaking

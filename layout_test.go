@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -215,6 +216,37 @@ func TestOnlyThePluginNamesItsPlatform(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Every test that ARCHITECTURE.md names as the holder of an invariant is there.
+func TestInvariantsAreHeld(t *testing.T) {
+	t.Parallel()
+	var tests strings.Builder
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		tests.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(doc), "| invariant | held by |")
+	names := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(table, -1)
+	if !found || len(names) < 20 {
+		t.Fatalf("ARCHITECTURE.md has no table of invariants: %d names", len(names))
+	}
+	for _, n := range names {
+		if !strings.Contains(tests.String(), "\nfunc "+n[1]+"(t *testing.T)") {
+			t.Errorf("ARCHITECTURE.md names %s, which is no test", n[1])
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -112,7 +113,8 @@ func NormalID(id string) string {
 	if !phoneLike.MatchString(id) {
 		return id
 	}
-	return strings.TrimPrefix(notDigit.ReplaceAllString(id, ""), "00")
+	digits := notDigit.ReplaceAllString(id, "")
+	return cmp.Or(strings.TrimPrefix(digits, "00"), digits)
 }
 
 // filter returns the entries of a filter. One whose variable is not set is dropped with a warning, but a

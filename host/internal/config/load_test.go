@@ -86,12 +86,3 @@ func one(t testing.TB, s Settings, spec string) (*Config, Diagnostics) {
 	t.Helper()
 	return load(t, s, map[string]string{"c.yaml": "kind: DaemonConfig\nspec:\n" + quiet + spec})
 }
-
-func TestDefaults(t *testing.T) {
-	t.Parallel()
-	cfg, diags := one(t, Settings{}, "")
-	hasFindings(t, diags)
-	if cfg.Server.Port != 8080 || cfg.Server.Host != "127.0.0.1" || cfg.Runtime.DefaultAgent != "echo" {
-		t.Errorf("%+v", cfg)
-	}
-}

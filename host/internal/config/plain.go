@@ -39,11 +39,12 @@ func (p *plainer) copy(n *yaml.Node, depth int, aliased bool) *yaml.Node {
 	case p.budget < 0:
 		p.spent = true // once is enough
 		return p.fail(n, "aliases make this document too large", "")
-	case p.open[n]:
-		return p.fail(n, "an alias leads back to itself", "")
 	case n.Kind == yaml.AliasNode:
 		if n.Alias == nil {
 			return p.fail(n, "an alias without an anchor of that name", "")
+		}
+		if p.open[n.Alias] {
+			return p.fail(n, "an alias leads back to itself", "")
 		}
 		p.src.note(&yaml.Node{Line: n.Line + p.offset}, false)
 		return p.copy(n.Alias, depth+1, true)

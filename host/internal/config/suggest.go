@@ -12,11 +12,22 @@ import (
 func nearest(word string, candidates []string) string {
 	best, least := "", max(1, len(word)/3)+1
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
-		if d := levenshtein.Distance(plain(word), plain(c), nil); d < least {
+		d := levenshtein.Distance(plain(word), plain(c), nil)
+		if d > 1 && letters(word) == letters(c) {
+			d = 1 // two letters changed places
+		}
+		if d < least {
 			best, least = c, d
 		}
 	}
 	return best
+}
+
+// letters are the letters of a word in the order of the alphabet.
+func letters(word string) string {
+	runes := []rune(plain(word))
+	slices.Sort(runes)
+	return string(runes)
 }
 
 // plain drops what people vary in the spelling of a name.

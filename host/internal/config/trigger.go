@@ -13,7 +13,7 @@ import (
 
 // triggerDraft is a trigger as far as its own file goes.
 type triggerDraft struct {
-	Trigger         // without a platform when it is not clear which one is meant
+	Trigger     // without a platform when it is not clear which one is meant
 	platformPos Pos
 	pathPos     Pos
 	pairs       []pair // of spec.config, for the platform's plugin
