@@ -53,7 +53,8 @@ func handle(ctx context.Context, run chat.Run, emit func(chat.Event) error) (cha
 	switch run.Message.Text {
 	case "steps":
 		for _, e := range []chat.Event{
-			{Progress: &chat.Progress{Text: "looking"}}, {Delta: &chat.Delta{Text: "the "}},
+			{Progress: &chat.Progress{Text: "looking"}},
+			{Delta: &chat.Delta{Text: "the "}},
 			{Partial: &chat.Partial{Response: chat.Response{Text: "so far"}}},
 		} {
 			if err := emit(e); err != nil {
@@ -223,7 +224,9 @@ func TestEachRunEndsOnce(t *testing.T) {
 	p := start(t, "127.0.0.1:0")
 	final := func(e chat.Event) bool { return e.Final != nil && e.Final.Response.Text == "the answer" }
 	failed := func(code string, retryable bool) func(chat.Event) bool {
-		return func(e chat.Event) bool { return e.Error != nil && e.Error.Code == code && e.Error.Retryable == retryable }
+		return func(e chat.Event) bool {
+			return e.Error != nil && e.Error.Code == code && e.Error.Retryable == retryable
+		}
 	}
 	cases := []struct {
 		text   string
