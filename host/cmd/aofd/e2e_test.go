@@ -364,6 +364,24 @@ func (l load) sent(b *bed) map[string]int {
 	return out
 }
 
+// answeredOnce checks, after processes were killed, that every message was answered once, or that its
+// delivery is known to be unknown.
+func (l load) answeredOnce(b *bed) {
+	b.Helper()
+	s := settled(b)
+	got := l.sent(b)
+	for what, n := range got {
+		if n != 1 {
+			b.Errorf("%s was answered %d times", what, n)
+		}
+	}
+	unknown, _ := s.Backlog.OutboxUnknown.Int64()
+	if s.Backlog.OutboxFailed != "0" || len(got)+int(unknown) < l.users*l.each {
+		b.Errorf("%d answers, %d unknown, of %d; failed %s", len(got), unknown, l.users*l.each, s.Backlog.OutboxFailed)
+	}
+	b.Logf("%d answers, %d unknown", len(got), unknown)
+}
+
 // TestThousandWebhooksWithDuplicates: every message is answered exactly once, whatever the platform repeats.
 func TestThousandWebhooksWithDuplicates(t *testing.T) {
 	t.Parallel()
@@ -431,18 +449,7 @@ func TestKilledPluginLosesNothing(t *testing.T) {
 	})
 	close(stop)
 	<-killed
-	s := settled(b)
-	got := l.sent(b)
-	for what, n := range got {
-		if n != 1 {
-			t.Errorf("%s was answered %d times", what, n)
-		}
-	}
-	unknown, _ := s.Backlog.OutboxUnknown.Int64()
-	if s.Backlog.OutboxFailed != "0" || len(got)+int(unknown) < l.users*l.each {
-		t.Errorf("%d answers, %d unknown, of %d; failed %s", len(got), unknown, l.users*l.each, s.Backlog.OutboxFailed)
-	}
-	t.Logf("%d kills, %d answers, %d unknown", kills.Load(), len(got), unknown)
+	l.answeredOnce(b)
 }
 
 // TestKilledDaemonLosesNothing kills the daemon under load and starts it again: what it had acknowledged is
@@ -477,18 +484,7 @@ func TestKilledDaemonLosesNothing(t *testing.T) {
 		b.serve()
 	}
 	<-sent
-	s := settled(b)
-	got := l.sent(b)
-	for what, n := range got {
-		if n != 1 {
-			t.Errorf("%s was answered %d times", what, n)
-		}
-	}
-	unknown, _ := s.Backlog.OutboxUnknown.Int64()
-	if s.Backlog.OutboxFailed != "0" || len(got)+int(unknown) < l.users*l.each {
-		t.Errorf("%d answers, %d unknown, of %d; failed %s", len(got), unknown, l.users*l.each, s.Backlog.OutboxFailed)
-	}
-	t.Logf("%d answers, %d unknown", len(got), unknown)
+	l.answeredOnce(b)
 }
 
 // TestBadWebhooks: what is not signed, not whole or not sane is refused or accounted for, and the daemon goes
