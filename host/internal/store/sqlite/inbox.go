@@ -49,7 +49,8 @@ func (s *Store) insert(w *writer, m store.InboundMessage, body []byte, in store.
 	if c.SemanticKey != "" {
 		semantic = c.Platform + "/" + c.Account + "/" + c.SemanticKey
 	}
-	n, err := w.exec(`INSERT INTO message (cause, event_id, semantic, conversation, lane, platform, account, user_id, received_at, body)
+	n, err := w.exec(`INSERT INTO message
+			(cause, event_id, semantic, conversation, lane, platform, account, user_id, received_at, body)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		cause, c.ID, semantic, m.Conversation, string(lane), c.Platform, c.Account, c.User.ID, at, body)
 	if err != nil {
@@ -61,12 +62,12 @@ func (s *Store) insert(w *writer, m store.InboundMessage, body []byte, in store.
 	}
 	out.New = append(out.New, cause)
 	// A lane that is there keeps its head, which is older.
-	if _, err := w.exec(`INSERT INTO lane (conversation, kind, head) VALUES (?, ?, last_insert_rowid()) ON CONFLICT DO NOTHING`,
-		m.Conversation, string(lane)); err != nil {
+	if _, err := w.exec(`INSERT INTO lane (conversation, kind, head) VALUES (?, ?, last_insert_rowid())
+		ON CONFLICT DO NOTHING`, m.Conversation, string(lane)); err != nil {
 		return err
 	}
-	if _, err := w.exec(`INSERT INTO last_time (platform, last_in) VALUES (?, ?) ON CONFLICT DO UPDATE SET last_in = excluded.last_in`,
-		c.Platform, at); err != nil {
+	if _, err := w.exec(`INSERT INTO last_time (platform, last_in) VALUES (?, ?)
+		ON CONFLICT DO UPDATE SET last_in = excluded.last_in`, c.Platform, at); err != nil {
 		return err
 	}
 	return trace(w, cause, in.Trace)
@@ -94,8 +95,8 @@ func (s *Store) notices(w *writer, notices []chat.Notice) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.exec(`INSERT INTO notice (id, platform, account, body, stored_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			n.ID, n.Platform, n.Account, body, micros(s.now())); err != nil {
+		if _, err := w.exec(`INSERT INTO notice (id, platform, account, body, stored_at) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO NOTHING`, n.ID, n.Platform, n.Account, body, micros(s.now())); err != nil {
 			return err
 		}
 	}

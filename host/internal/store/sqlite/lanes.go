@@ -9,7 +9,9 @@ import (
 )
 
 // Claim implements store.Lanes.
-func (s *Store) Claim(ctx context.Context, owner string, kind store.LaneKind, limit int, lease time.Duration) ([]store.Turn, error) {
+func (s *Store) Claim(
+	ctx context.Context, owner string, kind store.LaneKind, limit int, lease time.Duration,
+) ([]store.Turn, error) {
 	var turns []store.Turn
 	err := s.commit.do(ctx, func(w *writer) error {
 		turns = nil
@@ -30,8 +32,8 @@ func (s *Store) Claim(ctx context.Context, owner string, kind store.LaneKind, li
 			return err
 		}
 		for _, t := range turns {
-			if _, err := w.exec(`UPDATE lane SET owner = ?, lease_until = ?, epoch = ?, attempt = ? WHERE conversation = ? AND kind = ?`,
-				owner, micros(now.Add(lease)), t.Epoch, t.Attempt, t.Conversation, string(kind)); err != nil {
+			if _, err := w.exec(`UPDATE lane SET owner = ?, lease_until = ?, epoch = ?, attempt = ?
+				WHERE conversation = ? AND kind = ?`, owner, micros(now.Add(lease)), t.Epoch, t.Attempt, t.Conversation, string(kind)); err != nil {
 				return err
 			}
 		}
@@ -122,8 +124,8 @@ func advance(w *writer, t store.Turn) error {
 		_, err := w.exec(`DELETE FROM lane WHERE conversation = ? AND kind = ?`, t.Conversation, string(t.Lane))
 		return err
 	}
-	_, err := w.exec(`UPDATE lane SET head = ?, attempt = 0, owner = '', lease_until = 0 WHERE conversation = ? AND kind = ?`,
-		next.Int64, t.Conversation, string(t.Lane))
+	_, err := w.exec(`UPDATE lane SET head = ?, attempt = 0, owner = '', lease_until = 0
+		WHERE conversation = ? AND kind = ?`, next.Int64, t.Conversation, string(t.Lane))
 	return err
 }
 

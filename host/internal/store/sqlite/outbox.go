@@ -30,15 +30,19 @@ func (s *Store) enqueue(w *writer, deliveries []store.Delivery) error {
 	return nil
 }
 
-const deliveryColumns = `id, cause, ordinal, platform, account, conversation, channel_id, agent, response, created_at, expires_at,
-	state, attempt, message_ids, next_at, error`
+const deliveryColumns = `id, cause, ordinal, platform, account, conversation, channel_id, agent, response,
+	created_at, expires_at, state, attempt, message_ids, next_at, error`
+
+// oldest holds for a delivery d when none of its conversation that was enqueued before it is still open.
+const oldest = `NOT EXISTS (SELECT 1 FROM delivery o
+	WHERE o.conversation = d.conversation AND o.seq < d.seq AND o.state IN ('queued', 'sending'))`
 
 func scanDelivery(row interface{ Scan(...any) error }) (d store.Delivery, err error) {
 	var response []byte
 	var created, expires, next int64
 	var state, ids, failure string
-	if err := row.Scan(&d.ID, &d.Cause, &d.Ordinal, &d.Platform, &d.Account, &d.Conversation, &d.ChannelID, &d.Agent, &response,
-		&created, &expires, &state, &d.Attempt, &ids, &next, &failure); err != nil {
+	if err := row.Scan(&d.ID, &d.Cause, &d.Ordinal, &d.Platform, &d.Account, &d.Conversation, &d.ChannelID, &d.Agent,
+		&response, &created, &expires, &state, &d.Attempt, &ids, &next, &failure); err != nil {
 		return d, err
 	}
 	d.CreatedAt, d.ExpiresAt, d.NextAt = moment(created), moment(expires), moment(next)
@@ -57,7 +61,9 @@ func scanDelivery(row interface{ Scan(...any) error }) (d store.Delivery, err er
 }
 
 // ClaimDeliveries implements store.Outbox.
-func (s *Store) ClaimDeliveries(ctx context.Context, owner string, limit int, lease time.Duration) ([]store.Delivery, error) {
+func (s *Store) ClaimDeliveries(
+	ctx context.Context, owner string, limit int, lease time.Duration,
+) ([]store.Delivery, error) {
 	var out []store.Delivery
 	err := s.commit.do(ctx, func(w *writer) error {
 		out = nil
@@ -69,8 +75,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, owner string, limit int, le
 			return err
 		}
 		err := w.each(`SELECT `+deliveryColumns+` FROM delivery d WHERE state = 'queued' AND next_at <= ?
-			AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.conversation = d.conversation AND o.seq < d.seq AND o.state IN ('queued', 'sending'))
-			ORDER BY next_at, seq LIMIT ?`, []any{now, limit}, func(rows *sql.Rows) error {
+			AND `+oldest+` ORDER BY next_at, seq LIMIT ?`, []any{now, limit}, func(rows *sql.Rows) error {
 			d, err := scanDelivery(rows)
 			out = append(out, d)
 			return err
@@ -126,8 +131,8 @@ func (s *Store) close(w *writer, state store.DeliveryState, failure, hop, why, w
 			break
 		}
 		now := s.now()
-		if _, err = w.exec(`UPDATE delivery SET state = ?, error = ?, owner = '', lease_until = 0, settled_at = ? WHERE id = ?`,
-			string(state), failure, micros(now), d.ID); err != nil {
+		if _, err = w.exec(`UPDATE delivery SET state = ?, error = ?, owner = '', lease_until = 0, settled_at = ?
+			WHERE id = ?`, string(state), failure, micros(now), d.ID); err != nil {
 			break
 		}
 		if err = trace(w, d.Cause, []store.TraceEvent{{At: now, Hop: hop, Detail: why, DeliveryID: d.ID}}); err != nil {
@@ -178,14 +183,14 @@ func (s *Store) settled(w *writer, v store.Settlement, now int64) error {
 		return err
 	}
 	for _, id := range v.MessageIDs {
-		if _, err := w.exec(`INSERT INTO part (message_id, platform, account, delivery_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			id, platform, account, v.DeliveryID); err != nil {
+		if _, err := w.exec(`INSERT INTO part (message_id, platform, account, delivery_id) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO NOTHING`, id, platform, account, v.DeliveryID); err != nil {
 			return err
 		}
 	}
 	if v.State == store.StateSent {
-		if _, err := w.exec(`INSERT INTO last_time (platform, last_out) VALUES (?, ?) ON CONFLICT DO UPDATE SET last_out = excluded.last_out`,
-			platform, now); err != nil {
+		if _, err := w.exec(`INSERT INTO last_time (platform, last_out) VALUES (?, ?)
+			ON CONFLICT DO UPDATE SET last_out = excluded.last_out`, platform, now); err != nil {
 			return err
 		}
 	}
@@ -230,6 +235,9 @@ var ranks = map[chat.ReceiptStatus]int{
 	chat.ReceiptSent: 1, chat.ReceiptDelivered: 2, chat.ReceiptRead: 3, chat.ReceiptPlayed: 3,
 }
 
+// settledByReceipts are the states that a receipt may change.
+var settledByReceipts = []store.DeliveryState{store.StateSent, store.StateDelivered, store.StateRead, store.StateUnknown}
+
 var risen = map[int]store.DeliveryState{1: store.StateSent, 2: store.StateDelivered, 3: store.StateRead}
 
 // applyReceipts works out the state of a delivery from all receipts about it, so that the order of their
@@ -242,7 +250,7 @@ func (s *Store) applyReceipts(w *writer, id string) error {
 		return err
 	}
 	now := store.DeliveryState(state)
-	if !slices.Contains([]store.DeliveryState{store.StateSent, store.StateDelivered, store.StateRead, store.StateUnknown}, now) {
+	if !slices.Contains(settledByReceipts, now) {
 		return nil
 	}
 	var parts []string
@@ -261,7 +269,9 @@ func (s *Store) applyReceipts(w *writer, id string) error {
 		string(next), failure, micros(s.now()), id); err != nil {
 		return err
 	}
-	return trace(w, cause, []store.TraceEvent{{At: s.now(), Hop: "receipt." + string(next), Detail: failureText(failure), DeliveryID: id}})
+	return trace(w, cause, []store.TraceEvent{{
+		At: s.now(), Hop: "receipt." + string(next), Detail: failureText(failure), DeliveryID: id,
+	}})
 }
 
 func failureText(failure string) string {
@@ -329,8 +339,7 @@ func (rs reports) conclude(now store.DeliveryState, parts []string) (next store.
 // NextDue implements store.Outbox.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var at sql.NullInt64
-	err := s.reads.QueryRowContext(ctx, `SELECT min(next_at) FROM delivery d WHERE state = 'queued'
-		AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.conversation = d.conversation AND o.seq < d.seq AND o.state IN ('queued', 'sending'))`).Scan(&at)
+	err := s.reads.QueryRowContext(ctx, `SELECT min(next_at) FROM delivery d WHERE state = 'queued' AND `+oldest).Scan(&at)
 	if err != nil || !at.Valid {
 		return time.Time{}, err
 	}
