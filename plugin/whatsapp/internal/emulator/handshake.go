@@ -7,12 +7,14 @@ import (
 	"net/url"
 )
 
-// Handshake asks the daemon to prove that it knows the verify token, as Meta does when an address is
+// patientTries is how many tries may fail before it is told.
+const patientTries = 5
+
+// handshake asks the daemon to prove that it knows the verify token, as Meta does when an address is
 // registered. It asks until the daemon gives an answer of its own, and prints what came of it.
 func (e *Emulator) handshake(out io.Writer) {
 	delay := max(e.settings.RetryDelay, minHandshakeDelay)
-	waiting := false
-	for {
+	for try := 1; ; try++ {
 		done, problem := e.shakeOnce()
 		switch {
 		case e.ctx.Err() != nil:
@@ -23,9 +25,8 @@ func (e *Emulator) handshake(out io.Writer) {
 		case done:
 			fmt.Fprintf(out, "Webhook handshake: failed, %v\n", problem)
 			return
-		case !waiting:
+		case try == patientTries: // a daemon that was started together with the emulator is up by now
 			fmt.Fprintf(out, "Webhook handshake: waiting for %s (%v)\n", e.settings.Webhook, problem)
-			waiting = true
 		}
 		if !e.pause(delay) {
 			return
