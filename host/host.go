@@ -44,7 +44,7 @@ const (
 func Run(ctx context.Context, s Settings) error {
 	cfg, diags := load(s.Config)
 	if diags.HasErrors() {
-		return &ConfigError{diags}
+		return everythingWrong(ctx, s, diags)
 	}
 	d := &daemon{cfg: cfg, log: s.Logger, startedAt: time.Now(), serving: s.Serving}
 	defer d.close()
@@ -52,6 +52,14 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	return d.serve(ctx)
+}
+
+// everythingWrong also asks the plugins, so that the operator sees all errors at once.
+func everythingWrong(ctx context.Context, s Settings, diags config.Diagnostics) error {
+	if _, err := Validate(ctx, s); errors.As(err, new(*ConfigError)) {
+		return err
+	}
+	return &ConfigError{diags}
 }
 
 // load reads the configuration; triggers of platforms without a plugin are left out.
@@ -67,7 +75,10 @@ type ConfigError struct{ Diagnostics config.Diagnostics }
 
 // Error says how many errors there are; Diagnostics has them all.
 func (e *ConfigError) Error() string {
-	return fmt.Sprintf("the configuration has %d error(s)", e.Diagnostics.Errors())
+	if n := e.Diagnostics.Errors(); n != 1 {
+		return fmt.Sprintf("the configuration has %d errors", n)
+	}
+	return "the configuration has an error"
 }
 
 // daemon is one running host. This file is the only one that knows the order of its stages.
@@ -105,15 +116,20 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 		p.keepTrying(d.catalog)
 	}
 	for _, w := range diags {
-		d.log.Warn(w.Text, "at", w.Pos.String(), "hint", w.Hint)
+		attrs := []any{"at", w.Pos.String()}
+		if w.Hint != "" {
+			attrs = append(attrs, "hint", w.Hint)
+		}
+		d.log.Warn(w.Text, attrs...)
 	}
 	if err := os.MkdirAll(d.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	d.store, err = sqlite.Open(ctx, filepath.Join(d.cfg.DataDir, "aofd.db"), sqlite.Options{Logger: d.log})
+	opened, err := sqlite.Open(ctx, filepath.Join(d.cfg.DataDir, "aofd.db"), sqlite.Options{Logger: d.log})
 	if err != nil {
 		return err
 	}
+	d.store = opened
 	owner := uuid.NewString()
 	d.egress = egress.New(egress.Settings{
 		Owner: owner, Outbox: d.store, Sender: d.sender, Metrics: d.metrics, Logger: d.log,
@@ -179,7 +195,9 @@ func (d *daemon) close() {
 			d.log.Error("the store did not close cleanly", "err", err)
 		}
 	}
-	d.log.Info("stopped")
+	if d.address != "" {
+		d.log.Info("stopped")
+	}
 }
 
 // sender returns what sends for a platform.

@@ -21,9 +21,7 @@ func (l *loader) readDaemon(root place) {
 	if root.given() && !spec.given() {
 		spec.errorf("", "spec is required")
 	}
-	if platforms := spec.child("platforms"); platforms.given() {
-		platforms.src.conceal(platforms.at, platforms.node)
-	}
+	spec.child("platforms").hide()
 	spec.isMapping()
 	warnUnused(spec.knownKeys())
 	l.readServer(spec.child("server"))

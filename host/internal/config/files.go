@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,8 +86,9 @@ func (l files) loadDir(p place, dir string, recursive bool) {
 	if recursive {
 		depth = maxFolders
 	}
+	before := p.out.Errors()
 	files := l.list(p, dir, depth, nil, map[string]bool{})
-	if len(files) == 0 {
+	if len(files) == 0 && p.out.Errors() == before {
 		p.warnf("", "%s has no *.yaml and no *.yml files", l.settings.display(dir))
 	}
 	for _, f := range files {
@@ -99,11 +99,11 @@ func (l files) loadDir(p place, dir string, recursive bool) {
 // list returns the YAML files of a directory. Dot files are skipped, which leaves out what a mounted
 // ConfigMap has beside its links. No folder is read twice, whatever links lead to it.
 func (l files) list(p place, dir string, depth int, files []string, seen map[string]bool) []string {
-	if real := realPath(dir); seen[real] {
+	real := realPath(dir)
+	if seen[real] {
 		return files
-	} else {
-		seen[real] = true
 	}
+	seen[real] = true
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		p.errorf("", "the directory %s cannot be read: %v", l.settings.display(dir), plainPathError(err))
@@ -224,12 +224,4 @@ func realPath(path string) string {
 		return real
 	}
 	return filepath.Clean(path)
-}
-
-// count is "1 agent" or "2 agents".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

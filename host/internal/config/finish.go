@@ -54,10 +54,11 @@ func (l *loader) rejectTwins() {
 }
 
 // resolveAgents finds the agents that somebody is routed to. It returns their names and whether one of them
-// does not exist.
+// does not exist, or none at all does.
 func (l *loader) resolveAgents() (referenced map[string]bool, missing bool) {
 	referenced = map[string]bool{}
-	refs := l.defaultRef()
+	refs, none := l.defaultRef()
+	missing = none
 	for _, t := range l.triggers {
 		if t.inactive == "" {
 			refs = append(refs, t.refs...)
@@ -106,25 +107,31 @@ func (l *loader) agent(name string) *agentDraft {
 }
 
 // defaultRef is runtime.default_agent. When no default is given anywhere, the only agent there is becomes it.
-func (l *loader) defaultRef() []agentRef {
+// none is true when there is no agent that could.
+func (l *loader) defaultRef() (refs []agentRef, none bool) {
 	p := l.daemon.child("runtime").child("default_agent")
-	if name := l.cfg.Runtime.DefaultAgent; name != "" || p.given() {
-		return []agentRef{{p.key, name, p.pos()}}
+	if name := l.cfg.Runtime.DefaultAgent; name != "" || p.unreadable() {
+		return []agentRef{{p.key, name, p.pos()}}, false
 	}
 	if slices.ContainsFunc(l.triggers, func(t *triggerDraft) bool { return t.inactive == "" && t.DefaultAgent != "" }) {
-		return nil
+		return nil, false
 	}
-	switch len(l.agents) {
+	var named []*agentDraft
+	for _, a := range l.agents {
+		if a.Name != "" {
+			named = append(named, a)
+		}
+	}
+	switch len(named) {
 	case 1:
-		l.cfg.Runtime.DefaultAgent = l.agents[0].Name
-		return []agentRef{{p.key, l.agents[0].Name, l.agents[0].Pos}}
+		l.cfg.Runtime.DefaultAgent = named[0].Name
+		return []agentRef{{p.key, named[0].Name, named[0].Pos}}, false
 	case 0:
 		p.errorf("put agent files into a folder, and name it in spec.agents.directory", "no agent is loaded")
-	default:
-		p.errorf("set spec.runtime.default_agent", "%s are loaded, and none of them is the default",
-			count(len(l.agents), "agent"))
+		return nil, true
 	}
-	return nil
+	p.errorf("set spec.runtime.default_agent", "%d agents are loaded, and none of them is the default", len(named))
+	return nil, false
 }
 
 // canonical is the name as the agent itself spells it.

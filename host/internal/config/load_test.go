@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// files makes a folder with files of the given contents, and returns it. A name may have folders in it.
+// folderOf makes a folder with files of the given contents, and returns it. A name may have folders in it.
 func folderOf(t testing.TB, contents map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -15,8 +15,14 @@ const hidden = "***"
 // structure are the characters that show how a line is built and nothing of its values.
 const structure = " \t-:,{}[]?"
 
-// looksLikeKey is what may be shown of a line that could not be parsed. Most secrets have digits.
-var looksLikeKey = regexp.MustCompile(`^[\s-]*([A-Za-z_][A-Za-z_-]{0,39})\s*:(?:\s|$)`)
+// looksLikeKey finds the key of a line that could not be parsed.
+var looksLikeKey = regexp.MustCompile(`^[\s-]*([A-Za-z_][\w-]*)\s*:(?:\s|$)`)
+
+// word is a key that may be shown in a line that may hold secrets. A secret with a colon in it can come to
+// stand in the place of a key, but secrets are more than words.
+var word = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+
+func harmless(key string) bool { return keyNames[key] || len(key) <= 40 && word.MatchString(key) }
 
 // keyLike is what keys look like. All else that is in the place of a key may be a secret.
 var keyLike = regexp.MustCompile(`^[A-Za-z_][\w.-]{0,63}$`)
@@ -92,16 +98,16 @@ func hide(text []rune, first, more bool) []rune {
 
 // keysIn returns the keys of a line, with columns from 0, as far as the line really has them there.
 func (s *source) keysIn(text []rune, line int) []token {
-	known := slices.SortedFunc(slices.Values(s.keys[line]), func(a, b token) int { return a.col - b.col })
-	if len(known) == 0 && s.opaque {
+	keys := slices.SortedFunc(slices.Values(s.keys[line]), func(a, b token) int { return a.col - b.col })
+	if len(keys) == 0 && s.opaque {
 		if at := looksLikeKey.FindStringSubmatchIndex(string(text)); at != nil {
-			known = []token{{at[2] + 1, string(text)[at[2]:at[3]]}}
+			keys = []token{{at[2] + 1, string(text)[at[2]:at[3]]}}
 		}
 	}
 	var out []token
 	end := 0
-	for _, k := range known {
-		if shape, ok := shapeOf(text, k); ok && k.col-1 >= end && keyLike.MatchString(k.text) {
+	for _, k := range keys {
+		if shape, ok := shapeOf(text, k); ok && k.col-1 >= end && harmless(k.text) {
 			out = append(out, token{k.col - 1, shape})
 			end = k.col - 1 + utf8.RuneCountInString(shape)
 		}

@@ -74,9 +74,14 @@ func (p place) name(key string) string {
 	return p.key + "." + key
 }
 
-// hide keeps the value out of what is shown under findings. It is for what is not where it should be: nobody
-// knows what it holds.
-func (p place) hide() { p.src.conceal(p.node) }
+// hide keeps the value and the line of its key out of what is shown under findings. It is for secrets, and for
+// what is not where it should be: nobody knows what that holds.
+func (p place) hide() {
+	if p.named && p.at.Kind == yaml.ScalarNode {
+		p.src.conceal(p.at)
+	}
+	p.src.conceal(p.node)
+}
 
 // isMapping reports whether there is a mapping here; anything else that is given is an error.
 func (p place) isMapping() bool {
@@ -102,7 +107,7 @@ func (p place) knownKeys(more ...string) (unused []place) {
 			p.src.conceal(key, value)
 			p.unknown(key, known)
 		case rows[p.ref+"."+key.Value].Unused:
-			p.src.conceal(value)
+			p.src.conceal(key, value)
 			unused = append(unused, p.child(key.Value))
 		}
 	}
@@ -202,6 +207,11 @@ func (p place) expanded() (text string, ok bool) {
 	return e.text, e.ok()
 }
 
+// unreadable reports whether there is a value without a text; a finding says why.
+func (p place) unreadable() bool {
+	return p.node != nil && (p.node.Kind != yaml.ScalarNode || !expand(p.node.Value, p.l.settings.env).ok())
+}
+
 // report says why an expansion failed.
 func (e expansion) report(p place, what string) {
 	if e.bad != "" {
@@ -231,7 +241,10 @@ func (p place) required() string {
 		return ""
 	}
 	s, ok := p.expanded()
-	if s = strings.TrimSpace(s); ok && s == "" {
+	if !ok {
+		return ""
+	}
+	if s = strings.TrimSpace(s); s == "" {
 		p.errorf("", "%s is required, and empty", p.key)
 	}
 	return s

@@ -71,6 +71,19 @@ var fields = slices.Concat(
 // rows finds a field by kind and key; children lists the keys of a mapping.
 var rows, children = index(fields)
 
+// keyNames are the names of all keys, without what is above them.
+var keyNames = setOf(children)
+
+func setOf(children map[string][]string) map[string]bool {
+	out := map[string]bool{}
+	for _, list := range children {
+		for _, name := range list {
+			out[name] = true
+		}
+	}
+	return out
+}
+
 func index(fields []Field) (rows map[string]Field, children map[string][]string) {
 	rows, children = map[string]Field{}, map[string][]string{}
 	for _, f := range fields {

@@ -59,7 +59,8 @@ func (p place) timeout() time.Duration {
 
 func readExec(p place, dir string) *Exec {
 	command, env := p.child("command"), p.child("env")
-	p.src.conceal(command.node, env.node)
+	command.hide()
+	env.hide()
 	e := &Exec{Dir: dir, Env: env.dictionary(), Timeout: p.timeout()}
 	switch {
 	case command.node == nil:
@@ -93,7 +94,8 @@ var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
 func readHTTP(p place) *HTTP {
 	headers, address := p.child("headers"), p.child("url")
-	p.src.conceal(headers.node, address.node)
+	headers.hide()
+	address.hide()
 	h := &HTTP{URL: address.required(), Headers: headers.dictionary(), Timeout: p.timeout()}
 	for name, value := range h.Headers {
 		if !headerName.MatchString(name) || strings.ContainsAny(value, "\r\n\x00") {

@@ -123,6 +123,17 @@ func (s *source) conceal(nodes ...*yaml.Node) {
 	}
 }
 
+// comment returns where the first thing begins that may be a comment, or -1. Comments are not shown: what
+// somebody took out of use may still be a secret.
+func comment(text []rune) int {
+	for i, r := range text {
+		if r == '#' && (i == 0 || text[i-1] == ' ' || text[i-1] == '\t') {
+			return i
+		}
+	}
+	return -1
+}
+
 // excerpt returns the line of a place and a second line with a caret under its column.
 func (s *source) excerpt(p Pos) (line, caret string, ok bool) {
 	if s == nil || p.Line < 1 || p.Line > len(s.lines) || len(s.lines[p.Line-1]) > maxRead {
@@ -131,6 +142,10 @@ func (s *source) excerpt(p Pos) (line, caret string, ok bool) {
 	text, col := []rune(strings.TrimRight(s.lines[p.Line-1], " \t\r")), p.Col-1
 	if s.opaque || s.secret[p.Line] {
 		text, col = s.mask(text, p.Line, col)
+	} else if i := comment(text); i >= 0 && i >= col {
+		text = []rune(strings.TrimRight(string(text[:i]), " \t"))
+	} else if i >= 0 {
+		return "", "", false
 	}
 	if len(text) == 0 || col < 0 || col > len(text) || col >= maxShown {
 		return "", "", false

@@ -71,9 +71,7 @@ func (l *loader) readTriggerSpec(t *triggerDraft, p place, more ...string) {
 	}
 	config, nested := p.child("config"), p.child("platform").child("config")
 	for _, c := range []place{config, nested} {
-		if c.given() {
-			c.src.conceal(c.at, c.node)
-		}
+		c.hide()
 	}
 	if !p.child("enabled").boolean() {
 		p.hide()

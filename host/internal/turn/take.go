@@ -33,9 +33,10 @@ func (s *Stage) take(t store.Turn, log *slog.Logger) (r store.Result, cut bool) 
 		return silent(store.OutcomeRefused, m.Refusal.Reason+": "+m.Refusal.Detail, "policy.refused"), false
 	}
 	if t.Lane == store.LaneBusy {
-		return s.answer(t, store.OutcomeRefused, "TOO_MANY_TASKS", chat.Response{
-			Status: chat.StatusWarning, Text: "You have too many active tasks. Please wait for some to complete.",
-		}), false
+		return s.answer(t, store.OutcomeRefused, "TOO_MANY_TASKS: as many messages as one user may have were being worked on",
+			chat.Response{
+				Status: chat.StatusWarning, Text: "You have too many active tasks. Please wait for some to complete.",
+			}), false
 	}
 	if t.Attempt > maxAttempts {
 		return s.failed(t, "", "GIVEN_UP", fmt.Sprintf("the turn was cut %d times", t.Attempt-1)), false
@@ -56,20 +57,35 @@ func (s *Stage) take(t store.Turn, log *slog.Logger) (r store.Result, cut bool) 
 }
 
 func (s *Stage) follow(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
+	route := store.TraceEvent{At: time.Now(), Hop: "route.chosen", Detail: p.Why}
 	var r store.Result
-	cut := false
 	switch {
 	case p.Agent != "":
-		r, cut = s.run(t, p, log)
+		return s.run(t, p, log)
 	case p.Reply != nil:
 		r = s.answer(t, p.Outcome, p.Why, *p.Reply)
 	default:
-		r = silent(p.Outcome, p.Why, "route.chosen")
-		return r, false
+		return silent(p.Outcome, p.Why, "route.chosen"), false
 	}
 	r.SetAgent = p.SetAgent
-	r.Trace = append([]store.TraceEvent{{At: time.Now(), Hop: "route.chosen", Detail: p.Why}}, r.Trace...)
-	return r, cut
+	r.Trace = append(r.Trace, route)
+	return r, false
+}
+
+// begun records that an agent is asked now, so that a message that is being worked on shows it.
+func (s *Stage) begun(t store.Turn, p Plan, log *slog.Logger) {
+	start := "agent " + p.Agent
+	if t.Attempt > 1 {
+		start += fmt.Sprintf(", for the %d. time: the run before was cut", t.Attempt)
+	}
+	ctx, cancel := context.WithTimeout(s.work, lease)
+	defer cancel()
+	now := time.Now()
+	if err := s.Lanes.Enqueue(ctx, t, nil, []store.TraceEvent{
+		{At: now, Hop: "route.chosen", Detail: p.Why}, {At: now, Hop: "agent.start", Detail: start},
+	}); err != nil {
+		log.Warn("the trace lacks the beginning of a run", "err", err)
+	}
 }
 
 // run has an agent answer the message.
@@ -81,6 +97,7 @@ func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool)
 	if err != nil {
 		log.Warn("the history could not be read; the agent runs without it", "err", err)
 	}
+	s.begun(t, p, log)
 	start := time.Now()
 	out := &outlet{stage: s, turn: t, agent: p.Agent, log: log}
 	stopProgress := out.announceAfter(s.ProgressAfter)
@@ -95,7 +112,7 @@ func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool)
 	r := s.conclude(t, p, end)
 	r.Trace = append(out.trace(), store.TraceEvent{
 		At: time.Now(), Hop: "agent.end", Duration: time.Since(start),
-		Detail: fmt.Sprintf("agent %s: %s %s", p.Agent, r.Outcome, r.Reason),
+		Detail: "agent " + p.Agent,
 	})
 	r.Deliveries = append(out.late, r.Deliveries...)
 	if out.sent() && r.Outcome == store.OutcomeNothing {
@@ -135,14 +152,13 @@ func (s *Stage) answer(t store.Turn, o store.Outcome, reason string, resp chat.R
 
 // failed tells the user one clear sentence; the reference leads the operator to the reason.
 func (s *Stage) failed(t store.Turn, userText, code, detail string) store.Result {
+	why := strings.TrimSuffix(code+": "+detail, ": ")
 	if userText == "" {
 		userText = "Something went wrong"
 	}
 	ref := store.Reference(t.Cause)
 	userText = strings.TrimSuffix(userText, ".") + " (ref " + ref + ")."
-	r := s.answer(t, store.OutcomeFailed, code+": "+detail, chat.Response{Status: chat.StatusError, Text: userText})
-	r.Reason = code + ": " + detail + " (ref " + ref + ")"
-	return r
+	return s.answer(t, store.OutcomeFailed, why+" (ref "+ref+")", chat.Response{Status: chat.StatusError, Text: userText})
 }
 
 // silent ends a turn without an answer; the reason stays visible.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -211,15 +212,30 @@ func (s *Stage) handle(t store.Turn) {
 		}
 		return
 	}
+	r.Trace = append(r.Trace, store.TraceEvent{
+		At: time.Now(), Hop: "turn.end", Detail: strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": "), Duration: time.Since(start),
+	})
 	if !s.finish(t, r, log) {
 		return
 	}
 	s.Metrics.Turn(r.Outcome, time.Since(start))
-	log.Info("turn finished", "outcome", r.Outcome, "reason", r.Reason, "deliveries", len(r.Deliveries),
-		"took", time.Since(start).Round(time.Millisecond))
+	report(log, t, r, time.Since(start))
 	if len(r.Deliveries) > 0 {
 		s.Enqueued()
 	}
+}
+
+// report logs how a turn ended. A failed one is for the operator to look at.
+func report(log *slog.Logger, t store.Turn, r store.Result, took time.Duration) {
+	level := slog.LevelInfo
+	if r.Outcome == store.OutcomeFailed {
+		level = slog.LevelWarn
+	}
+	attrs := []any{"outcome", r.Outcome, "ref", store.Reference(t.Cause), "took", took.Round(time.Millisecond)}
+	if r.Reason != "" {
+		attrs = append(attrs, "reason", r.Reason)
+	}
+	log.Log(context.Background(), level, "turn finished", attrs...)
 }
 
 // finish records the result; while the store is away it keeps trying until the lease is lost.

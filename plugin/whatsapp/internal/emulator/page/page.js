@@ -1,6 +1,6 @@
 // The phone page: shows the chat of one number and sends what is typed or tapped.
 
-import { bubble, retick } from "./bubble.js";
+import { bubble, retick, settle } from "./bubble.js";
 import { node } from "./markup.js";
 import { openSheet } from "./sheet.js";
 
@@ -13,6 +13,9 @@ let user = "";
 let asking = false;
 let askAgain = false;
 let typingTimer = 0;
+let atEnd = true; // the newest message is in sight, and stays so
+let typing = false;
+let connected = false;
 
 async function call(path, body) {
   const options = body && {
@@ -44,10 +47,35 @@ async function send(message) {
   }
 }
 
-// tap sends a choice. The focus goes to the chat, as the button is drawn anew.
-function tap(choice) {
+// tap sends a choice. The focus goes to the chat, as the button cannot be tapped again. When the choice
+// did not get through, it can.
+async function tap(choice) {
   scroller.focus({ preventScroll: true });
-  send(choice);
+  toEnd();
+  if (await send(choice)) return;
+  drawn.delete(choice.context);
+  refresh();
+}
+
+function toEnd() {
+  atEnd = true;
+  scroller.scrollTop = scroller.scrollHeight;
+  $("down").hidden = true;
+}
+
+function presence() {
+  const words = !connected ? "offline" : typing ? "typing…" : "online";
+  if ($("presence").textContent !== words) $("presence").textContent = words;
+}
+
+const dayNames = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+
+function dayName(at) {
+  const day = new Date(at);
+  const now = new Date();
+  if (day.toDateString() === now.toDateString()) return "Today";
+  now.setDate(now.getDate() - 1);
+  return day.toDateString() === now.toDateString() ? "Yesterday" : dayNames.format(day);
 }
 
 // refresh asks for the chat; while an answer is under way, one more question is kept at most.
@@ -83,9 +111,8 @@ function index(messages) {
   return chat;
 }
 
-function draw({ messages, typing }) {
+function draw({ messages, typing: writes }) {
   const chat = index(messages);
-  const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
   const items = [];
   const kept = new Set();
   let before = null;
@@ -93,14 +120,15 @@ function draw({ messages, typing }) {
     if (m.body.type === "reaction") continue;
     const day = new Date(m.at).toDateString();
     if (!before || new Date(before.at).toDateString() !== day) {
-      items.push(drawOnce("day " + day, day, () => node("li", "day", day)));
+      items.push(drawOnce("day " + day, dayName(m.at), () => node("li", "day", dayName(m.at))));
       kept.add("day " + day);
       before = null;
     }
-    const state = JSON.stringify([m.body, m.problem, chat.reactions.get(m.id), chat.tapped.get(m.id)]);
+    const state = JSON.stringify([m.body, m.problem, chat.reactions.get(m.id)]);
     const item = drawOnce(m.id, state, () => bubble(m, chat, { tap, open: (l) => openSheet(l, tap) }));
     const tick = item.querySelector(".tick");
     if (tick) retick(tick, m);
+    settle(item, chat.tapped.get(m.id));
     item.classList.toggle("first", before?.direction !== m.direction);
     items.push(item);
     kept.add(m.id);
@@ -109,11 +137,12 @@ function draw({ messages, typing }) {
   for (const id of drawn.keys()) if (!kept.has(id)) drawn.delete(id);
   place(items);
   $("empty").hidden = items.length > 0;
+  typing = writes;
   $("typing").hidden = !typing;
-  $("presence").textContent = typing ? "typing…" : "";
+  presence();
   clearTimeout(typingTimer);
   if (typing) typingTimer = setTimeout(refresh, 5000);
-  if (atEnd) scroller.scrollTop = scroller.scrollHeight;
+  if (atEnd) toEnd();
 }
 
 // drawOnce keeps an element while nothing about it changes, so that focus, selection and what a screen
@@ -139,7 +168,15 @@ function place(items) {
 function become(number) {
   const digits = /^[A-Z]{2}\./.test(number.trim()) ? number.trim() : number.replace(/[\s()+-]/g, "");
   if (!digits || digits === user) return;
+  const good = /^(\d+|[A-Z]{2}\..+)$/.test(digits);
+  $("user").setAttribute("aria-invalid", String(!good));
+  if (!good) {
+    trouble("Your number must be digits with the country code.");
+    return;
+  }
   user = digits;
+  document.title = user + " – Phone";
+  atEnd = true;
   $("user").value = user;
   const url = new URL(location.href);
   url.searchParams.set("user", user);
@@ -151,7 +188,9 @@ function become(number) {
 }
 
 function fit() {
-  text.rows = Math.min(6, Math.max(1, text.value.split("\n").length));
+  text.style.height = "auto";
+  text.style.height = text.scrollHeight + 2 + "px"; // with the border; page.css has the limit
+  $("composer").classList.toggle("empty", !text.value.trim());
 }
 
 $("number").addEventListener("submit", (e) => {
@@ -173,14 +212,37 @@ $("composer").addEventListener("submit", async (e) => {
   text.value = "";
   fit();
   text.focus();
-  scroller.scrollTop = scroller.scrollHeight;
-  if (!(await send({ type: "text", text: words })) && !text.value) text.value = words;
+  toEnd();
+  if (!(await send({ type: "text", text: words })) && !text.value) {
+    text.value = words;
+    fit();
+  }
 });
+scroller.addEventListener("scroll", () => {
+  atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
+  $("down").hidden = atEnd;
+}, { passive: true });
+$("down").addEventListener("click", () => {
+  toEnd();
+  text.focus();
+});
+new ResizeObserver(() => {
+  if (atEnd) toEnd();
+}).observe(scroller);
 
 const settings = await call("settings");
 become(new URL(location.href).searchParams.get("user") || settings.user);
 const events = new EventSource("/_emulator/events");
 events.addEventListener("change", refresh);
-events.addEventListener("open", () => trouble(""));
-events.addEventListener("error", () => trouble("The emulator does not answer. The page tries again by itself."));
+events.addEventListener("open", () => {
+  connected = true;
+  presence();
+  trouble("");
+});
+events.addEventListener("error", () => {
+  connected = false;
+  presence();
+  trouble("The emulator does not answer. The page tries again by itself.");
+});
+fit();
 text.focus();

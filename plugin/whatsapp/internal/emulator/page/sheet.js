@@ -15,13 +15,18 @@ export function openSheet(m, tap) {
   const { action } = m.body.interactive;
   document.getElementById("sheet-title").textContent = action.button;
   rows.replaceChildren(...action.sections.map((s) => section(s, m, tap)));
+  rows.querySelector("button").autofocus = true;
   sheet.showModal();
+  sheet.scrollTop = 0;
 }
 
 function section(s, m, tap) {
   const part = node("section");
-  if (s.title) part.append(node("h3", "", s.title));
   const list = node("ul");
+  if (s.title) {
+    part.append(node("h3", "", s.title));
+    list.setAttribute("aria-label", s.title);
+  }
   for (const r of s.rows) {
     const b = node("button");
     b.type = "button";
