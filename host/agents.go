@@ -14,7 +14,7 @@ import (
 type agents struct {
 	log     *slog.Logger
 	runners map[string]runner.Runner
-	broken  map[string]error // agents that load but cannot run, and why
+	broken  map[string]error // agents that have no runner, and why
 }
 
 // newAgents makes a runner for each agent. One that cannot run is an error when somebody is routed to it,
@@ -26,9 +26,13 @@ func newAgents(cfg *config.Config, log *slog.Logger, diags config.Diagnostics) (
 		r, err := runner.New(a, runner.Settings{Logger: log.With("agent", a.Name)})
 		if err == nil {
 			out.runners[a.Name] = r
+			err = r.Check()
+		} else {
+			out.broken[a.Name] = err
+		}
+		if err == nil || a.Runner() == "model" { // the configuration has warned of those, and they say so themselves
 			continue
 		}
-		out.broken[a.Name] = err
 		severity := config.SeverityWarning
 		if routed[a.Name] {
 			severity = config.SeverityError
@@ -69,9 +73,16 @@ func (a *agents) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) cha
 	}}
 }
 
-func (a *agents) available(name string) bool {
-	_, ok := a.runners[name]
-	return ok
+// trouble says why an agent cannot run now; empty: nothing is known against it.
+func (a *agents) trouble(agent config.Agent) string {
+	err := a.broken[agent.Name]
+	if r, ok := a.runners[agent.Name]; ok {
+		err = r.Check()
+	}
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 func (a *agents) close() {

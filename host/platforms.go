@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type platform struct {
 	mu     sync.RWMutex
 	plugin *catalog.Plugin // nil until it started and took its configuration
 	reason string          // why it is nil
+	faulty bool            // its configuration is to blame
 
 	cancel context.CancelFunc
 	done   chan struct{} // nil when nothing is being tried
@@ -56,18 +58,39 @@ func (d *daemon) bringUp(ctx context.Context, diags config.Diagnostics) ([]*plat
 		case ctx.Err() != nil:
 			return out, diags, ctx.Err()
 		case errors.Is(err, catalog.ErrNotFound):
-			diags = append(diags, config.Diagnostic{
-				Severity: config.SeverityError, Pos: block.Pos,
-				Text: fmt.Sprintf("platform %s is enabled, but no plugin aof-platform-%s was found", block.ID, block.ID),
-				Hint: fmt.Sprintf("put aof-platform-%s into one of %v, or set enabled: false", block.ID, d.cfg.PluginDirs),
-			})
+			diags = append(diags, d.noPlugin(block))
 			continue
 		case err != nil && !found.HasErrors():
-			p.log.Error("the plugin did not start; it is tried again", "err", err)
+			p.log.Error("the plugin did not start", "err", err)
 		}
 		out = append(out, p)
 	}
 	return out, diags, nil
+}
+
+// noPlugin says why there is no plugin for a platform, as far as the folders tell.
+func (d *daemon) noPlugin(block config.Platform) config.Diagnostic {
+	out := config.Diagnostic{
+		Severity: config.SeverityError, Pos: block.Pos,
+		Text: fmt.Sprintf("platform %s is enabled, but no plugin aof-platform-%s was found", block.ID, block.ID),
+		Hint: fmt.Sprintf("put aof-platform-%s into %s, or set enabled: false", block.ID, strings.Join(d.cfg.PluginDirs, " or ")),
+	}
+	var others []string
+	for _, f := range d.catalog.Found() {
+		switch {
+		case f.Kind != chat.PluginPlatform:
+		case f.ID == block.ID && f.Refused != "":
+			out.Text = fmt.Sprintf("platform %s is enabled, but its plugin %s is not used", block.ID, f.Path)
+			out.Hint = f.Refused
+			return out
+		case f.Refused == "":
+			others = append(others, f.ID)
+		}
+	}
+	if len(others) > 0 {
+		out.Hint += "; there are plugins for " + strings.Join(others, ", ")
+	}
+	return out
 }
 
 // start launches the plugin and configures it. Diagnostics with errors mean that the configuration is at
@@ -80,14 +103,17 @@ func (p *platform) start(ctx context.Context, c *catalog.Catalog) (config.Diagno
 	}
 	cfg, diags := p.block.Bind(plugin.Info().ConfigSchema)
 	if diags.HasErrors() {
-		p.fail("its configuration is not valid")
+		p.misconfigured()
 		return diags, nil
 	}
 	found, err := plugin.ValidateConfig(ctx, cfg)
-	diags = append(diags, p.block.Locate(found)...)
-	if err != nil || diags.HasErrors() {
-		p.fail("its configuration is not valid")
+	if err != nil {
+		p.fail(err.Error())
 		return diags, err
+	}
+	if diags = append(diags, p.block.Locate(found)...); diags.HasErrors() {
+		p.misconfigured()
+		return diags, nil
 	}
 	if _, err := plugin.Configure(ctx, cfg); err != nil {
 		p.fail(err.Error())
@@ -103,6 +129,13 @@ func (p *platform) fail(reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reason = reason
+}
+
+func (p *platform) misconfigured() {
+	p.fail("its configuration is not valid")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faulty = true
 }
 
 // keepTrying starts a plugin that did not start, in the background, until it does or stop is called.

@@ -7,6 +7,7 @@ import (
 	"github.com/aof-dev/aofd/host/internal/api"
 	"github.com/aof-dev/aofd/host/internal/catalog"
 	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/chat"
 	"github.com/aof-dev/aofd/sdk/version"
 )
 
@@ -43,12 +44,27 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 			ID: p.id, State: string(st.State), Reason: st.Reason, Version: st.Version, Crashes: st.Crashes, PID: st.PID,
 			LastIn: times[p.id].In, LastOut: times[p.id].Out, WebhookPaths: d.webhookPaths(p.id),
 		}
+		if st.State == catalog.StateReady {
+			entry.Reason = p.trouble(ctx)
+		}
 		for _, a := range st.Accounts {
 			entry.Accounts = append(entry.Accounts, a.ID)
 		}
 		out.Platforms = append(out.Platforms, entry)
 	}
 	return out, nil
+}
+
+// trouble says what a plugin that runs has with its platform; empty: nothing.
+func (p *platform) trouble(ctx context.Context) string {
+	h, err := p.live().CheckHealth(ctx)
+	switch {
+	case err != nil:
+		return "it does not say how it is: " + err.Error()
+	case h.State != chat.HealthOK:
+		return string(h.State) + ": " + h.Message
+	}
+	return ""
 }
 
 // Plugins implements api.Daemon.
@@ -75,9 +91,10 @@ func (d *daemon) Plugins() (out []api.Plugin) {
 // Agents implements api.Daemon.
 func (d *daemon) Agents() (out []api.Agent) {
 	for _, a := range d.cfg.Agents {
+		reason := d.agents.trouble(a)
 		out = append(out, api.Agent{
 			Name: a.Name, Description: a.Description, Runner: a.Runner(), File: a.Pos.File,
-			Available: d.agents.available(a.Name),
+			Available: reason == "", Reason: reason,
 		})
 	}
 	return out

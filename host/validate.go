@@ -32,9 +32,9 @@ func Validate(ctx context.Context, s Settings) (config.Diagnostics, error) {
 		return nil, err
 	}
 	for _, p := range platforms {
-		if st := p.status(); p.live() == nil && !diags.HasErrors() {
+		if st := p.status(); p.live() == nil && !p.faulty {
 			diags = append(diags, config.Diagnostic{
-				Severity: config.SeverityError, Pos: p.block.Pos, Text: "the plugin does not start: " + st.Reason,
+				Severity: config.SeverityError, Pos: p.block.Pos, Text: "the plugin of platform " + p.id + " does not start: " + st.Reason,
 			})
 		}
 	}

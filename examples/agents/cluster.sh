@@ -63,7 +63,7 @@ case $request in
     # Those in trouble first; a list has ten rows.
     rows=$(printf '%s\n' "$all" | awk '{ print ($3 == "Running" || $3 == "Completed") ? 1 : 0, $0 }' | sort -k1,1 -s | head -n 10 |
       awk '{ printf "%s{\"id\":\"pod:%s/%s\",\"label\":\"%s\",\"description\":\"%s, %s, restarts %s\"}", (NR > 1 ? "," : ""), $2, $3, $3, $2, $4, $5 }')
-    printf '{"text":"%s","status":"%s","list_label":"Pods","sections":[{"title":"Pods","rows":[%s]}]}\n' \
+    printf '{"text":"%s","status":"%s","list_label":"Pods","sections":[{"rows":[%s]}]}\n' \
       "$(printf '%s%s' "$headline" "$note" | json)" "$status" "$rows"
     ;;
   *)

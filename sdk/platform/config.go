@@ -170,7 +170,10 @@ func fits(p *jsonschema.Schema, raw json.RawMessage) string {
 	case p.Pattern != "" && isText:
 		return "must match " + p.Pattern
 	case p.MinLength != nil && isText && len(s) < *p.MinLength:
-		return "must not be empty"
+		if *p.MinLength == 1 {
+			return "must not be empty"
+		}
+		return fmt.Sprintf("must have at least %d characters", *p.MinLength)
 	case p.MinItems != nil && isList && len(list) < *p.MinItems:
 		return "the list must not be empty"
 	case p.Type != "":

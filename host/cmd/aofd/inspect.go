@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/aof-dev/aofd/host/internal/api"
+	"github.com/aof-dev/aofd/host/internal/config"
 	hostv1 "github.com/aof-dev/aofd/proto/gen/aof/host/v1"
 	"github.com/aof-dev/aofd/proto/gen/aof/host/v1/hostv1connect"
 )
@@ -25,15 +26,17 @@ const askTimeout = 10 * time.Second
 
 // question is a command that asks the running daemon something and shows the answer.
 type question[T proto.Message] struct {
-	dataDir, output string
-	ask             func(ctx context.Context, c hostv1connect.HostServiceClient, args []string) (T, error)
-	show            func(w io.Writer, answer T)
-	check           func(answer T) error // optional: an answer that the exit code must tell
+	dataDir, config, output string
+	ask                     func(ctx context.Context, c hostv1connect.HostServiceClient, args []string) (T, error)
+	show                    func(w io.Writer, answer T)
+	check                   func(answer T) error // optional: an answer that the exit code must tell
 }
 
 func (q *question[T]) command(use, short string, args cobra.PositionalArgs) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: args, RunE: q.run}
-	cmd.Flags().StringVar(&q.dataDir, "data-dir", "data", "folder of the daemon's data, as given to serve")
+	cmd.Flags().StringVar(&q.dataDir, "data-dir", "", "folder of the daemon's data, as given to serve (default: ./data)")
+	cmd.Flags().StringVarP(&q.config, "config", "c", "", "DaemonConfig file that names the folder")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 	cmd.Flags().StringVarP(&q.output, "output", "o", "text", "text or json")
 	_ = cmd.MarkFlagDirname("data-dir")
 	return cmd
@@ -45,7 +48,11 @@ func (q *question[T]) run(cmd *cobra.Command, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
 	defer cancel()
-	client, err := api.Dial(ctx, q.dataDir)
+	s, err := settings(q.config, config.Overrides{DataDir: q.dataDir}, false)
+	if err != nil {
+		return err
+	}
+	client, err := api.Dial(ctx, config.DataDir(s))
 	if err != nil {
 		return err
 	}
@@ -107,6 +114,11 @@ func showStatus(w io.Writer, st *hostv1.GetStatusResponse) {
 	for _, r := range st.GetReasons() {
 		fmt.Fprintf(w, "  ! %s\n", r)
 	}
+	for _, p := range st.GetPlatforms() {
+		if p.GetReason() != "" && p.GetState() == "ready" {
+			fmt.Fprintf(w, "  ! platform %s: %s\n", p.GetId(), p.GetReason())
+		}
+	}
 	b := st.GetBacklog()
 	fmt.Fprintf(w, "inbox %d waiting, %d running; outbox %d waiting, %d unknown, %d failed\n\n",
 		b.GetInboxPending(), b.GetTurnsRunning(), b.GetOutboxPending(), b.GetOutboxUnknown(), b.GetOutboxFailed())
@@ -141,9 +153,9 @@ func agentCommand() *cobra.Command {
 			return c.ListAgents(ctx, &hostv1.ListAgentsRequest{})
 		},
 		show: func(w io.Writer, l *hostv1.ListAgentsResponse) {
-			table(w, "AGENT\tRUNNER\tAVAILABLE\tDESCRIPTION\tFILE", func(row func(...any)) {
+			table(w, "AGENT\tRUNNER\tAVAILABLE\tDESCRIPTION\tFILE\tREASON", func(row func(...any)) {
 				for _, a := range l.GetAgents() {
-					row(a.GetName(), a.GetRunner(), a.GetAvailable(), dash(a.GetDescription()), a.GetFile())
+					row(a.GetName(), a.GetRunner(), a.GetAvailable(), dash(a.GetDescription()), a.GetFile(), dash(a.GetReason()))
 				}
 			})
 		},
@@ -165,13 +177,13 @@ func traceCommand() *cobra.Command {
 	cmd := q.command("trace <id>", "Show what happened to a message", cobra.ArbitraryArgs)
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usageError{fmt.Errorf("trace takes one id, got %d: an event id, a delivery id or a platform's message id", len(args))}
+			return usageError{fmt.Errorf("trace takes one id, got %d: of a message, a delivery, or the (ref …) in an apology", len(args))}
 		}
 		return nil
 	}
 	cmd.Long = "trace shows every hop of a message, from its webhook to its receipts, with the reason of each decision.\n" +
-		"The id is that of the inbound message, of a delivery, or of a message that the platform took. Exit code 4:\n" +
-		"nothing has this id."
+		"The id is that of the inbound message, of a delivery, of a message that the platform took, or the reference\n" +
+		"in an apology such as (ref ABC123). Exit code 4: nothing has this id."
 	return cmd
 }
 

@@ -54,7 +54,14 @@ func validateCommand() *cobra.Command {
 				return err
 			}
 			diags.Print(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr()))
-			fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
+			switch n := len(diags); n {
+			case 0:
+				fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")
+			case 1:
+				fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid, with a warning")
+			default:
+				fmt.Fprintf(cmd.OutOrStdout(), "the configuration is valid, with %d warnings\n", n)
+			}
 			return nil
 		},
 	}

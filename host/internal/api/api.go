@@ -52,6 +52,7 @@ type Plugin struct {
 type Agent struct {
 	Name, Description, Runner, File string
 	Available                       bool
+	Reason                          string // why it is not available
 }
 
 // Handler serves the API over Connect, gRPC and gRPC-Web.
@@ -72,9 +73,9 @@ func (s service) GetStatus(ctx context.Context, _ *hostv1.GetStatusRequest) (*ho
 		Version: st.Version, StartedAt: timestamppb.New(st.StartedAt), Ready: len(st.Reasons) == 0,
 		Reasons: st.Reasons, WebhookAddress: st.WebhookAddress,
 		Backlog: &hostv1.Backlog{
-			InboxPending: uint64(st.Backlog.InboxPending), TurnsRunning: uint64(st.Backlog.TurnsRunning),
-			OutboxPending: uint64(st.Backlog.OutboxPending), OutboxUnknown: uint64(st.Backlog.OutboxUnknown),
-			OutboxFailed: uint64(st.Backlog.OutboxFailed),
+			InboxPending: uint32(st.Backlog.InboxPending), TurnsRunning: uint32(st.Backlog.TurnsRunning),
+			OutboxPending: uint32(st.Backlog.OutboxPending), OutboxUnknown: uint32(st.Backlog.OutboxUnknown),
+			OutboxFailed: uint32(st.Backlog.OutboxFailed),
 		},
 	}
 	for _, p := range st.Platforms {
@@ -103,6 +104,7 @@ func (s service) ListAgents(context.Context, *hostv1.ListAgentsRequest) (*hostv1
 	for _, a := range s.daemon.Agents() {
 		out.Agents = append(out.Agents, &hostv1.Agent{
 			Name: a.Name, Description: a.Description, Runner: a.Runner, File: a.File, Available: a.Available,
+			Reason: a.Reason,
 		})
 	}
 	return out, nil

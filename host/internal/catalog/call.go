@@ -19,6 +19,7 @@ const (
 	sendTimeout      = 30 * time.Second
 	validateTimeout  = 5 * time.Second
 	configureTimeout = 10 * time.Second
+	healthTimeout    = 2 * time.Second
 )
 
 // Info is what the plugin said of itself.
@@ -75,6 +76,15 @@ func (p *Plugin) configured(by *instance, config []byte, generation uint64, acco
 	}
 	p.config, p.generation, p.status.Accounts = bytes.Clone(config), generation, accounts
 	return true
+}
+
+// CheckHealth asks how the plugin gets on with its platform.
+func (p *Plugin) CheckHealth(ctx context.Context) (h chat.Health, err error) {
+	err = p.pure(ctx, "CheckHealth", healthTimeout, func(ctx context.Context, in *instance) (err error) {
+		h, err = in.plugin.CheckHealth(ctx)
+		return err
+	})
+	return h, err
 }
 
 // VerifySignature asks whether a request is from the platform.

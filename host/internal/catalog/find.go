@@ -9,9 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -92,7 +94,7 @@ func unsafe(dir, path string) string {
 	if err != nil {
 		return "its folder cannot be read: " + err.Error()
 	}
-	if folder.Mode().Perm()&0o022 != 0 {
+	if othersMayWrite(folder) {
 		return "others may write to its folder: chmod go-w " + dir
 	}
 	return unsafeMode(info, path)
@@ -105,10 +107,29 @@ func unsafeMode(info fs.FileInfo, path string) string {
 		return "it is not a file"
 	case info.Mode().Perm()&0o111 == 0:
 		return "it is not executable: chmod +x " + path
-	case info.Mode().Perm()&0o022 != 0:
+	case othersMayWrite(info):
 		return "others may write to it: chmod go-w " + path
 	}
 	return ""
+}
+
+// othersMayWrite reports whether somebody else than the owner and root may change a file. The group that a
+// user has for himself alone, as many systems make it, is the owner.
+func othersMayWrite(info fs.FileInfo) bool {
+	mode := info.Mode().Perm()
+	if mode&0o020 == 0 || mode&0o002 != 0 {
+		return mode&0o002 != 0
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return true
+	}
+	owner, err := user.LookupId(strconv.FormatUint(uint64(st.Uid), 10))
+	if err != nil {
+		return true
+	}
+	group, err := user.LookupGroupId(strconv.FormatUint(uint64(st.Gid), 10))
+	return err != nil || group.Name != owner.Username
 }
 
 // choose refuses all but one file of each id.

@@ -202,8 +202,12 @@ func (b *binder) unknown(q pair, at Pos) {
 		}
 	}
 	name, hint := q.src.nameOf(q.key)
-	d := Diagnostic{SeverityWarning, at, fmt.Sprintf("%s has no key %s", b.platform.name(), name), cmp.Or(hint, didYouMean(q.name, names))}
-	if b.platform.strict {
+	meant := didYouMean(q.name, names)
+	d := Diagnostic{
+		SeverityWarning, at, fmt.Sprintf("%s has no key %s", b.platform.name(), name), cmp.Or(hint, meant),
+	}
+	// A key that is nearly right was meant, and it may be the one that says who may write.
+	if b.platform.strict || meant != "" {
 		d.Severity = SeverityError
 	}
 	b.diags = append(b.diags, d)

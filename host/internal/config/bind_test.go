@@ -93,8 +93,8 @@ func TestBindFindings(t *testing.T) {
 	}{
 		"nothing":                   {"      {}\n", []string{at(5, 5, "error", ": id is required"), at(5, 5, "error", ": token is required")}},
 		"nothing behind a key":      {"      id: 5\n      token:\n", []string{at(7, 7, "error", ": token is required")}},
-		"unknown keys":              {needed + "      tokne: x\n      people_evn: X\n", []string{at(8, 7, "warning", " has no key tokne"), at(9, 7, "warning", " has no key people_evn")}},
-		"unknown by name":           {needed + "      tokn_env: x\n", []string{at(8, 7, "warning", " has no key tokn_env")}},
+		"unknown keys":              {needed + "      tokne: x\n      people_evn: X\n", []string{at(8, 7, "error", " has no key tokne"), at(9, 7, "warning", " has no key people_evn")}},
+		"unknown by name":           {needed + "      tokn_env: x\n", []string{at(8, 7, "error", " has no key tokn_env")}},
 		"both":                      {needed + "      token_env: TOKEN\n", []string{at(7, 7, "warning", ": token and token_env are given; token counts")}},
 		"both, one not set":         {needed + "      token_env: NO\n", []string{at(7, 7, "warning", ": token and token_env are given; token counts")}},
 		"all that are missing":      {"      id_env: NO\n      token_env: EMPTY\n", []string{at(6, 15, "error", ": id_env needs the environment variable NO, which is not set"), at(7, 18, "error", ": token_env needs the environment variable EMPTY, which is not set")}},

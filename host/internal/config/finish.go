@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 )
@@ -127,7 +128,11 @@ func (l *loader) defaultRef() (refs []agentRef, none bool) {
 		l.cfg.Runtime.DefaultAgent = named[0].Name
 		return []agentRef{{p.key, named[0].Name, named[0].Pos}}, false
 	case 0:
-		p.errorf("put agent files into a folder, and name it in spec.agents.directory", "no agent is loaded")
+		hint := "put agent files into a folder, and name it in spec.agents.directory"
+		if _, err := os.Stat(l.settings.abs("config.yaml")); l.settings.Path == "" && err == nil {
+			hint = "there is a config.yaml here: give it with -c config.yaml"
+		}
+		p.errorf(hint, "no agent is loaded")
 		return nil, true
 	}
 	p.errorf("set spec.runtime.default_agent", "%d agents are loaded, and none of them is the default", len(named))

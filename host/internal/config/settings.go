@@ -73,6 +73,14 @@ func (s Settings) display(path string) string {
 	return rel
 }
 
+// DataDir returns the folder of the daemon's data, for a command that looks at a running daemon. What cannot
+// be read counts as not given.
+func DataDir(s Settings) string {
+	l := newLoader(s)
+	l.daemonFile()
+	return l.cfg.DataDir
+}
+
 // LogSettings returns the log level and the log format (text, json or empty) before anything else is loaded,
 // so that the findings of Load can be logged. What cannot be read counts as not given: Load reports it.
 func LogSettings(s Settings) (slog.Level, string) {

@@ -3,8 +3,10 @@ package runner
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -17,7 +19,8 @@ const maxOutput = 4 << 20
 // answer reads what an agent says, in any of the three forms, as it comes in. It is for one run.
 type answer struct {
 	emit   func(chat.Event)
-	buffer []byte // what has not been read as events
+	log    *slog.Logger // nil: nobody is told of what is left out
+	buffer []byte       // what has not been read as events
 	size   int
 	events bool // the first line was an event
 	end    chat.Event
@@ -59,7 +62,7 @@ func (a *answer) finish() (chat.Event, error) {
 		return a.last()
 	}
 	if len(rest) > 0 && rest[0] == '{' {
-		response, err := reply(rest)
+		response, err := a.reply(rest)
 		return final(response), err
 	}
 	text := strings.TrimRight(strings.ToValidUTF8(string(bytes.TrimPrefix(a.buffer, []byte("\ufeff"))), "\uFFFD"), " \t\r\n")
@@ -137,19 +140,42 @@ func isEvent(line []byte) bool {
 }
 
 // reply reads one JSON object with the answer.
-func reply(b []byte) (chat.Response, error) {
+func (a *answer) reply(b []byte) (chat.Response, error) {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(b, &keys); err != nil {
 		return chat.Response{}, failed(codeGarbage, "the agent's answer begins like JSON and is none: %v: %s", err, excerpt(b))
 	}
 	var r chat.Response
 	if err := json.Unmarshal(b, &r); err != nil {
+		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return chat.Response{}, failed(codeGarbage, "the agent's answer does not fit: %s must not be a %s", e.Field, e.Value)
+		}
 		return chat.Response{}, failed(codeGarbage, "the agent's answer does not fit: %v", err)
+	}
+	if unknown := unknownKeys(keys); len(unknown) > 0 && a.log != nil {
+		a.log.Warn("the agent's answer has keys that nobody knows; they are left out", "keys", unknown)
 	}
 	if _, hasText := keys["text"]; !hasText && r.Empty() {
 		return chat.Response{}, failed(codeGarbage, "the agent's answer is a JSON object without text: %s", excerpt(b))
 	}
 	return r, nil
+}
+
+// unknownKeys are the keys of an answer that mean nothing.
+func unknownKeys(keys map[string]json.RawMessage) (out []string) {
+	response := reflect.TypeFor[chat.Response]()
+	for k := range keys {
+		known := false
+		for i := range response.NumField() {
+			name, _, _ := strings.Cut(response.Field(i).Tag.Get("json"), ",")
+			known = known || name == k
+		}
+		if !known {
+			out = append(out, k)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // excerpt is the beginning of what could not be read, for the trace.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -24,40 +25,57 @@ import (
 // program runs an agent that is a program: one process for each run.
 type program struct {
 	config.Exec
-	log *slog.Logger
+	folder string // of the agent's file
+	log    *slog.Logger
 }
 
 // killAfter is how long a program may take to end once it was asked to.
 const killAfter = 2 * time.Second
 
-// newProgram finds the program now, so that a missing one is told at start and not to a user.
-// A relative one with a slash in it is in folder.
-func newProgram(c config.Exec, folder string, log *slog.Logger) (*program, error) {
-	name := c.Command[0]
+func newProgram(c config.Exec, folder string, log *slog.Logger) *program {
+	return &program{Exec: c, folder: folder, log: log}
+}
+
+// path finds the program. A relative one with a slash in it is in the folder of the agent's file. It is looked
+// for before each run, so that one that is mended works again.
+func (p *program) path() (string, error) {
+	name := p.Command[0]
 	if strings.ContainsRune(name, filepath.Separator) && !filepath.IsAbs(name) {
-		name = filepath.Join(folder, name)
+		name = filepath.Join(p.folder, name)
 	}
 	path, err := exec.LookPath(name)
-	if err != nil {
-		return nil, fmt.Errorf("the program %s cannot be run: %w", name, errors.Unwrap(err))
+	if e, ok := errors.AsType[*exec.Error](err); ok {
+		err = e.Err
 	}
-	c.Command = append([]string{path}, c.Command[1:]...)
-	return &program{Exec: c, log: log}, nil
+	if err != nil {
+		return "", fmt.Errorf("the program %s cannot be run: %w", name, err)
+	}
+	return path, nil
+}
+
+// Check implements Runner.
+func (p *program) Check() error {
+	_, err := p.path()
+	return err
 }
 
 // Close implements Runner.
 func (*program) Close() error { return nil }
 
 func (p *program) run(ctx context.Context, r chat.Run, emit func(chat.Event)) (chat.Event, error) {
+	path, err := p.path()
+	if err != nil {
+		return chat.Event{}, failed(codeStart, "%v", err)
+	}
 	request, err := json.Marshal(r)
 	if err != nil {
 		return chat.Event{}, failed(codeGarbage, "the request cannot be written as JSON: %v", err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	out := &stdout{answer: answer{emit: emit}, stop: cancel}
+	out := &stdout{answer: answer{emit: emit, log: p.log}, stop: cancel}
 	errs := &stderr{log: p.log.With("run", r.ID)}
-	cmd := exec.CommandContext(ctx, p.Command[0], p.Command[1:]...)
+	cmd := exec.CommandContext(ctx, path, p.Command[1:]...)
 	cmd.Dir = p.Dir
 	cmd.Env = p.environment()
 	cmd.Stdin = bytes.NewReader(append(request, '\n'))
@@ -107,6 +125,8 @@ func (p *program) conclude(ctx context.Context, err error, out *stdout, errs *st
 		return chat.Event{}, failed(codeExit, "%s ended with %s%s", p.Command[0], exit, errs.last())
 	case errors.Is(err, exec.ErrWaitDelay): // it ended well, but something that it started held its output
 		return end, bad
+	case errors.Is(err, syscall.ENOEXEC), errors.Is(err, fs.ErrNotExist):
+		return chat.Event{}, failed(codeStart, "%v: does its first line name a program that is there, such as #!/bin/sh, and end without a carriage return?", err)
 	case err != nil:
 		return chat.Event{}, failed(codeStart, "%s: %v", p.Command[0], err)
 	}
@@ -174,7 +194,7 @@ func (s *stderr) Write(p []byte) (int, error) {
 }
 
 func (s *stderr) end() {
-	if text := strings.TrimSpace(strings.ToValidUTF8(string(s.line), "\uFFFD")); text != "" {
+	if text := strings.TrimRight(strings.ToValidUTF8(string(s.line), "\uFFFD"), " \t\r"); text != "" {
 		s.log.Info("the agent says", "stderr", text)
 		s.tail = text
 	}

@@ -62,6 +62,9 @@ func credentialsOf(t *config.GRPCTLS) (credentials.TransportCredentials, error) 
 	return credentials.NewTLS(c), nil
 }
 
+// Check implements Runner. Nobody is asked: a server may come and go.
+func (*server) Check() error { return nil }
+
 // Close implements Runner.
 func (s *server) Close() error { return s.conn.Close() }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"mime"
 	"net"
 	"net/http"
@@ -22,11 +23,12 @@ import (
 // service calls an agent that is a web service.
 type service struct {
 	config.HTTP
+	log    *slog.Logger
 	client *http.Client
 }
 
-func newService(c config.HTTP) *service {
-	return &service{HTTP: c, client: &http.Client{
+func newService(c config.HTTP, log *slog.Logger) *service {
+	return &service{HTTP: c, log: log, client: &http.Client{
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
@@ -40,6 +42,9 @@ func newService(c config.HTTP) *service {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
+
+// Check implements Runner. Nobody is asked: a service may come and go.
+func (*service) Check() error { return nil }
 
 // Close implements Runner.
 func (s *service) Close() error {
@@ -73,7 +78,7 @@ func (s *service) run(ctx context.Context, r chat.Run, emit func(chat.Event)) (c
 	if res.StatusCode/100 != 2 {
 		return chat.Event{}, failed(codeStatus, "the service answered %s", res.Status)
 	}
-	a := &answer{emit: emit}
+	a := &answer{emit: emit, log: s.log}
 	if kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); kind == "text/event-stream" {
 		return a.stream(res.Body)
 	}

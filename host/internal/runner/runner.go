@@ -16,6 +16,8 @@ type Runner interface {
 	// Run has the agent answer and returns the terminal event. What happens on the way goes to emit, which
 	// is called by one goroutine at a time and never after Run has returned. The run ends with ctx.
 	Run(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event
+	// Check says why the agent could not run now, as far as this machine can tell without running it.
+	Check() error
 	// Close frees what the runner holds. No run may be going on.
 	Close() error
 }
@@ -30,11 +32,10 @@ func New(a config.Agent, s Settings) (Runner, error) {
 	g := guard{log: s.Logger}
 	switch {
 	case a.Exec != nil:
-		e, err := newProgram(*a.Exec, a.Dir, s.Logger)
-		g.inner = e
-		return g, err
+		g.inner = newProgram(*a.Exec, a.Dir, s.Logger)
+		return g, nil
 	case a.HTTP != nil:
-		g.inner = newService(*a.HTTP)
+		g.inner = newService(*a.HTTP, s.Logger)
 		return g, nil
 	case a.GRPC != nil:
 		c, err := newServer(*a.GRPC)
@@ -61,6 +62,7 @@ const (
 // inner is what an agent's kind brings. A nil event and an error is a failure.
 type inner interface {
 	run(ctx context.Context, r chat.Run, emit func(chat.Event)) (chat.Event, error)
+	Check() error
 	Close() error
 }
 
@@ -80,6 +82,9 @@ type guard struct {
 	inner inner
 	log   *slog.Logger
 }
+
+// Check implements Runner.
+func (g guard) Check() error { return g.inner.Check() }
 
 // Close implements Runner.
 func (g guard) Close() error { return g.inner.Close() }
@@ -113,6 +118,9 @@ func (g guard) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) (end 
 			return errorEvent(f.code, "", f.detail)
 		}
 		e := chat.AsError(err)
+		if e.Reason == chat.ReasonUnavailable {
+			return errorEvent(codeStart, "", "the agent's server cannot be reached: "+e.Text)
+		}
 		return errorEvent(string(e.Reason), "", e.Text)
 	case end.Final != nil:
 		end.Final.Response = acceptable(end.Final.Response, log)
@@ -131,6 +139,11 @@ type missing struct{ name string }
 func (m missing) Run(context.Context, chat.Run, func(chat.Event)) chat.Event {
 	return errorEvent(codeMissing, "The agent "+m.name+" needs a language model, and no runtime for models is installed here",
 		"the agent has a model and none of exec, http and grpc; this version runs only those")
+}
+
+// Check implements Runner.
+func (missing) Check() error {
+	return errors.New("it needs a runtime for models, which is not installed")
 }
 
 // Close implements Runner.

@@ -168,8 +168,35 @@ func TestFailingProgram(t *testing.T) {
 	if end.Error == nil || end.Error.Code != "MINE" {
 		t.Errorf("its own error is lost: %+v", end)
 	}
-	if _, err := runner.New(config.Agent{Exec: &config.Exec{Command: []string{"./none"}}, Dir: t.TempDir()}, runner.Settings{Logger: slog.Default()}); err == nil || !strings.Contains(err.Error(), "none cannot be run") {
-		t.Errorf("a missing program: %v", err)
+}
+
+// A program that is missing is told at start, and works once it is there.
+func TestMissingProgram(t *testing.T) {
+	t.Parallel()
+	a := config.Agent{Exec: &config.Exec{Command: []string{"./late.sh"}}, Dir: t.TempDir()}
+	r, err := runner.New(a, runner.Settings{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Check(); err == nil || !strings.Contains(err.Error(), "late.sh cannot be run") {
+		t.Errorf("check: %v", err)
+	}
+	end, _, _ := run(t, a, 10*time.Second)
+	if end.Error == nil || end.Error.Code != "AGENT_NOT_FOUND" {
+		t.Errorf("got %+v", end)
+	}
+	file := filepath.Join(a.Dir, "late.sh")
+	if err := os.WriteFile(file, []byte("#!/no/shell\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if end, _, _ = run(t, a, 10*time.Second); end.Error == nil || !strings.Contains(end.Error.Detail, "first line") {
+		t.Errorf("got %+v", end.Error)
+	}
+	if err := os.WriteFile(file, []byte("#!/bin/sh\necho here\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if end, _, _ = run(t, a, 10*time.Second); end.Final == nil || end.Final.Response.Text != "here" || r.Check() != nil {
+		t.Errorf("got %+v", end)
 	}
 }
 

@@ -230,8 +230,8 @@ type Journal interface {
 	History(ctx context.Context, conversation, agent string, n int) ([]chat.Turn, error)
 	// AppendTrace writes trace events that belong to no other step.
 	AppendTrace(ctx context.Context, events []TraceEvent) error
-	// Trace returns what happened to a message, oldest first, by its event id, cause, a delivery id or a
-	// platform's message id. It returns ErrNotFound when nothing has this id.
+	// Trace returns what happened to a message, oldest first, by its event id, cause or reference, a delivery
+	// id or a platform's message id. It returns ErrNotFound when nothing has this id.
 	Trace(ctx context.Context, id string) ([]TraceEvent, error)
 	// Backlog counts what waits and what failed.
 	Backlog(ctx context.Context) (Backlog, error)

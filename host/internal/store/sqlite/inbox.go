@@ -50,9 +50,9 @@ func (s *Store) insert(w *writer, m store.InboundMessage, body []byte, in store.
 		semantic = c.Platform + "/" + c.Account + "/" + c.SemanticKey
 	}
 	n, err := w.exec(`INSERT INTO message
-			(cause, event_id, semantic, conversation, lane, platform, account, user_id, received_at, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		cause, c.ID, semantic, m.Conversation, string(lane), c.Platform, c.Account, c.User.ID, at, body)
+			(cause, event_id, reference, semantic, conversation, lane, platform, account, user_id, received_at, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		cause, c.ID, store.Reference(cause), semantic, m.Conversation, string(lane), c.Platform, c.Account, c.User.ID, at, body)
 	if err != nil {
 		return err
 	}

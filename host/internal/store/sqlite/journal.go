@@ -55,13 +55,14 @@ func (s *Store) Trace(ctx context.Context, id string) ([]store.TraceEvent, error
 	return out, err
 }
 
-// causeOf finds what an id is about: a message of theirs, a delivery, or a message of ours.
+// causeOf finds what an id is about: a message of theirs, a delivery, a message of ours, or a reference.
 func (s *Store) causeOf(ctx context.Context, id string) (cause string, err error) {
 	for _, query := range []string{
 		`SELECT cause FROM message WHERE cause = ? OR event_id = ? ORDER BY seq DESC LIMIT 1`,
 		`SELECT cause FROM delivery WHERE id = ? OR id = ?`,
 		`SELECT d.cause FROM part p JOIN delivery d ON d.id = p.delivery_id WHERE p.message_id = ? OR p.message_id = ? LIMIT 1`,
 		`SELECT cause FROM trace WHERE cause = ? OR cause = ? LIMIT 1`,
+		`SELECT cause FROM message WHERE reference = upper(?) OR reference = upper(?) ORDER BY seq DESC LIMIT 1`,
 	} {
 		err := s.reads.QueryRowContext(ctx, query, id, id).Scan(&cause)
 		if err == nil || !errors.Is(err, sql.ErrNoRows) {

@@ -540,7 +540,7 @@ func (h *harness) trace() {
 	}))
 	h.clock.Add(time.Millisecond)
 	h.receive(receipt("r1", "m1", "", chat.ReceiptDelivered))
-	for _, id := range []string{"ann-1", t.Cause, d.ID, "m1"} {
+	for _, id := range []string{"ann-1", t.Cause, d.ID, "m1", store.Reference(t.Cause)} {
 		events, err := h.store.Trace(h.ctx(), id)
 		h.ok(err)
 		var hops []string

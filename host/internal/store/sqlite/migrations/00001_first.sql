@@ -7,6 +7,7 @@ CREATE TABLE message (
     seq          INTEGER PRIMARY KEY AUTOINCREMENT, -- order of arrival
     cause        TEXT    NOT NULL UNIQUE,
     event_id     TEXT    NOT NULL,
+    reference    TEXT    NOT NULL, -- what stands in an apology
     semantic     TEXT, -- platform/account/key of what the platform may send under several ids
     conversation TEXT    NOT NULL,
     lane         TEXT    NOT NULL,
@@ -21,6 +22,7 @@ CREATE TABLE message (
 ) STRICT;
 CREATE UNIQUE INDEX message_semantic ON message (semantic) WHERE semantic IS NOT NULL;
 CREATE INDEX message_event ON message (event_id);
+CREATE INDEX message_reference ON message (reference);
 CREATE INDEX message_waiting ON message (conversation, lane, seq) WHERE outcome IS NULL;
 CREATE INDEX message_of_user ON message (platform, account, user_id, seq) WHERE outcome IS NULL AND lane = 'turn';
 CREATE INDEX message_done ON message (done_at) WHERE outcome IS NOT NULL;

@@ -167,13 +167,14 @@ function place(items) {
 
 function become(number) {
   const digits = /^[A-Z]{2}\./.test(number.trim()) ? number.trim() : number.replace(/[\s()+-]/g, "");
-  if (!digits || digits === user) return;
+  if (!digits) return;
   const good = /^(\d+|[A-Z]{2}\..+)$/.test(digits);
   $("user").setAttribute("aria-invalid", String(!good));
   if (!good) {
     trouble("Your number must be digits with the country code.");
     return;
   }
+  if (digits === user) return trouble("");
   user = digits;
   document.title = user + " – Phone";
   atEnd = true;

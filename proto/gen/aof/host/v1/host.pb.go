@@ -168,7 +168,7 @@ type PlatformStatus struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Required. State of its plugin: starting, ready, backoff, quarantined, stopped or missing.
 	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
-	// Optional. Why, when it is not ready.
+	// Optional. Why it is not ready; of a plugin that runs, what trouble it has with its platform.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Optional. Version of the plugin.
 	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
@@ -292,15 +292,15 @@ func (x *PlatformStatus) GetWebhookPaths() []string {
 type Backlog struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Messages that wait for their turn.
-	InboxPending uint64 `protobuf:"varint,1,opt,name=inbox_pending,json=inboxPending,proto3" json:"inbox_pending,omitempty"`
+	InboxPending uint32 `protobuf:"varint,1,opt,name=inbox_pending,json=inboxPending,proto3" json:"inbox_pending,omitempty"`
 	// Required. Turns that run.
-	TurnsRunning uint64 `protobuf:"varint,2,opt,name=turns_running,json=turnsRunning,proto3" json:"turns_running,omitempty"`
+	TurnsRunning uint32 `protobuf:"varint,2,opt,name=turns_running,json=turnsRunning,proto3" json:"turns_running,omitempty"`
 	// Required. Deliveries that wait.
-	OutboxPending uint64 `protobuf:"varint,3,opt,name=outbox_pending,json=outboxPending,proto3" json:"outbox_pending,omitempty"`
+	OutboxPending uint32 `protobuf:"varint,3,opt,name=outbox_pending,json=outboxPending,proto3" json:"outbox_pending,omitempty"`
 	// Required. Deliveries of which nobody knows whether they went out.
-	OutboxUnknown uint64 `protobuf:"varint,4,opt,name=outbox_unknown,json=outboxUnknown,proto3" json:"outbox_unknown,omitempty"`
+	OutboxUnknown uint32 `protobuf:"varint,4,opt,name=outbox_unknown,json=outboxUnknown,proto3" json:"outbox_unknown,omitempty"`
 	// Required. Deliveries that failed for good.
-	OutboxFailed  uint64 `protobuf:"varint,5,opt,name=outbox_failed,json=outboxFailed,proto3" json:"outbox_failed,omitempty"`
+	OutboxFailed  uint32 `protobuf:"varint,5,opt,name=outbox_failed,json=outboxFailed,proto3" json:"outbox_failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,35 +335,35 @@ func (*Backlog) Descriptor() ([]byte, []int) {
 	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *Backlog) GetInboxPending() uint64 {
+func (x *Backlog) GetInboxPending() uint32 {
 	if x != nil {
 		return x.InboxPending
 	}
 	return 0
 }
 
-func (x *Backlog) GetTurnsRunning() uint64 {
+func (x *Backlog) GetTurnsRunning() uint32 {
 	if x != nil {
 		return x.TurnsRunning
 	}
 	return 0
 }
 
-func (x *Backlog) GetOutboxPending() uint64 {
+func (x *Backlog) GetOutboxPending() uint32 {
 	if x != nil {
 		return x.OutboxPending
 	}
 	return 0
 }
 
-func (x *Backlog) GetOutboxUnknown() uint64 {
+func (x *Backlog) GetOutboxUnknown() uint32 {
 	if x != nil {
 		return x.OutboxUnknown
 	}
 	return 0
 }
 
-func (x *Backlog) GetOutboxFailed() uint64 {
+func (x *Backlog) GetOutboxFailed() uint32 {
 	if x != nil {
 		return x.OutboxFailed
 	}
@@ -647,8 +647,10 @@ type Agent struct {
 	Runner string `protobuf:"bytes,3,opt,name=runner,proto3" json:"runner,omitempty"`
 	// Required. File that declares it.
 	File string `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
-	// Required. False when its runtime is not installed.
-	Available     bool `protobuf:"varint,5,opt,name=available,proto3" json:"available,omitempty"`
+	// Required. False when it cannot run.
+	Available bool `protobuf:"varint,5,opt,name=available,proto3" json:"available,omitempty"`
+	// Optional. Why it is not available.
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -718,10 +720,17 @@ func (x *Agent) GetAvailable() bool {
 	return false
 }
 
+func (x *Agent) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // GetTraceRequest names a message.
 type GetTraceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. Event id, delivery id or a platform's message id.
+	// Required. Event id, delivery id, a platform's message id, or the reference in an apology.
 	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -930,11 +939,11 @@ const file_aof_host_v1_host_proto_rawDesc = "" +
 	"\rwebhook_paths\x18\n" +
 	" \x03(\tR\fwebhookPaths\"\xc6\x01\n" +
 	"\aBacklog\x12#\n" +
-	"\rinbox_pending\x18\x01 \x01(\x04R\finboxPending\x12#\n" +
-	"\rturns_running\x18\x02 \x01(\x04R\fturnsRunning\x12%\n" +
-	"\x0eoutbox_pending\x18\x03 \x01(\x04R\routboxPending\x12%\n" +
-	"\x0eoutbox_unknown\x18\x04 \x01(\x04R\routboxUnknown\x12#\n" +
-	"\routbox_failed\x18\x05 \x01(\x04R\foutboxFailed\"\x14\n" +
+	"\rinbox_pending\x18\x01 \x01(\rR\finboxPending\x12#\n" +
+	"\rturns_running\x18\x02 \x01(\rR\fturnsRunning\x12%\n" +
+	"\x0eoutbox_pending\x18\x03 \x01(\rR\routboxPending\x12%\n" +
+	"\x0eoutbox_unknown\x18\x04 \x01(\rR\routboxUnknown\x12#\n" +
+	"\routbox_failed\x18\x05 \x01(\rR\foutboxFailed\"\x14\n" +
 	"\x12ListPluginsRequest\"D\n" +
 	"\x13ListPluginsResponse\x12-\n" +
 	"\aplugins\x18\x01 \x03(\v2\x13.aof.host.v1.PluginR\aplugins\"\xac\x01\n" +
@@ -948,13 +957,14 @@ const file_aof_host_v1_host_proto_rawDesc = "" +
 	"\fcapabilities\x18\a \x03(\tR\fcapabilities\"\x13\n" +
 	"\x11ListAgentsRequest\"@\n" +
 	"\x12ListAgentsResponse\x12*\n" +
-	"\x06agents\x18\x01 \x03(\v2\x12.aof.host.v1.AgentR\x06agents\"\x87\x01\n" +
+	"\x06agents\x18\x01 \x03(\v2\x12.aof.host.v1.AgentR\x06agents\"\x9f\x01\n" +
 	"\x05Agent\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x16\n" +
 	"\x06runner\x18\x03 \x01(\tR\x06runner\x12\x12\n" +
 	"\x04file\x18\x04 \x01(\tR\x04file\x12\x1c\n" +
-	"\tavailable\x18\x05 \x01(\bR\tavailable\"!\n" +
+	"\tavailable\x18\x05 \x01(\bR\tavailable\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"!\n" +
 	"\x0fGetTraceRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"C\n" +
 	"\x10GetTraceResponse\x12/\n" +
