@@ -644,6 +644,7 @@ func TestFailingAgents(t *testing.T) {
 		"agents/garbage.yaml": agent("garbage", `echo '{"txt": 1}'`),
 		"agents/slow.yaml":    agent("slow", "sleep 100 & sleep 100"),
 		"agents/silent.yaml":  agent("silent", "true"),
+		"agents/refused.yaml": agent("refused", `echo '{"text":"still worth reading","actions":[{"label":"L"}]}'`),
 	})
 	b.emulate()
 	b.serve()
@@ -662,13 +663,26 @@ func TestFailingAgents(t *testing.T) {
 		if got := string(b.answers(user, n)[n-1].Body); !strings.Contains(got, c.user) {
 			t.Errorf("%s: the user sees %s", c.agent, got)
 		}
-		if out, _ := b.cli("trace", id); !strings.Contains(out, c.trace) {
-			t.Errorf("%s: the trace has no %q:\n%s", c.agent, c.trace, out)
+		_, ref, _ := strings.Cut(string(b.answers(user, n)[n-1].Body), "(ref ")
+		for _, by := range []string{id, ref[:6]} {
+			if out, _ := b.cli("trace", by); !strings.Contains(out, c.trace) {
+				t.Errorf("%s: the trace of %s has no %q:\n%s", c.agent, by, c.trace, out)
+			}
 		}
+	}
+	b.phone(map[string]any{"from": user, "type": "text", "text": "/agent refused"})
+	b.answers(user, n+1)
+	id := b.phone(map[string]any{"from": user, "type": "text", "text": "go"})
+	n += 2
+	if got := string(b.answers(user, n)[n-1].Body); !strings.Contains(got, "still worth reading") || !strings.Contains(got, "cannot be shown here (ref ") {
+		t.Errorf("an answer that the platform refuses: the user sees %s", got)
+	}
+	if out, _ := b.cli("trace", id); !strings.Contains(out, "action 1 has no id") {
+		t.Errorf("the trace of a refused answer:\n%s", out)
 	}
 	b.phone(map[string]any{"from": user, "type": "text", "text": "/agent silent"})
 	b.answers(user, n+1)
-	id := b.phone(map[string]any{"from": user, "type": "text", "text": "go"})
+	id = b.phone(map[string]any{"from": user, "type": "text", "text": "go"})
 	eventually(t, "the silent agent's outcome", func() error {
 		if out, _ := b.cli("trace", id); !strings.Contains(out, "nothing to say") {
 			return errors.New(out)

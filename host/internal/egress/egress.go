@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -158,7 +159,9 @@ func (s *Stage) deliver(d store.Delivery) {
 	if !verdict.Deferred {
 		s.Metrics.Send(d.Platform, verdict.State, time.Since(start))
 	}
-	log := s.Logger.With("delivery", d.ID, "cause", d.Cause, "attempt", d.Attempt, "state", verdict.State)
+	verdict.Instead = instead(d, verdict)
+	log := s.Logger.With("delivery", d.ID, "cause", d.Cause, "ref", store.Reference(d.Cause), "attempt", d.Attempt,
+		"state", verdict.State)
 	switch {
 	case verdict.Error == nil:
 		log.Info("delivery", "took", time.Since(start).Round(time.Millisecond))
@@ -166,7 +169,11 @@ func (s *Stage) deliver(d store.Delivery) {
 		log.Warn("delivery is tried again", "at", verdict.NextAt.Format(time.RFC3339), "reason", verdict.Error.Reason,
 			"err", verdict.Error.Message)
 	default:
-		log.Error("delivery", "reason", verdict.Error.Reason, "err", verdict.Error.Message, "hint", verdict.Error.Hint)
+		attrs := []any{"reason", verdict.Error.Reason, "err", verdict.Error.Message}
+		if verdict.Error.Hint != "" {
+			attrs = append(attrs, "hint", verdict.Error.Hint)
+		}
+		log.Error("delivery", attrs...)
 	}
 	s.settle(verdict, log)
 }
@@ -233,6 +240,9 @@ func attempted(d store.Delivery, v store.Settlement, start time.Time) store.Trac
 	detail := "state " + string(v.State)
 	if v.Error != nil {
 		detail += ": " + string(v.Error.Reason) + ": " + v.Error.Message
+		if v.Error.Hint != "" {
+			detail += " (" + v.Error.Hint + ")"
+		}
 	}
 	return store.TraceEvent{
 		At: start, Hop: "send.attempt", Detail: detail, Duration: time.Since(start), DeliveryID: d.ID,
@@ -259,6 +269,31 @@ func conclude(e *chat.Error, d store.Delivery) store.Settlement {
 		v.State, v.NextAt = store.StateQueued, time.Now().Add(max(e.RetryAfter, backoff(d.Attempt)))
 	}
 	return v
+}
+
+// substitute ends the id of a delivery that goes out instead of another one.
+const substitute = "-instead"
+
+// instead is what the user gets for an answer that the platform can never show: its text, if it has one, or a
+// sentence.
+func instead(d store.Delivery, v store.Settlement) []store.Delivery {
+	shown := v.Error == nil || len(v.MessageIDs) > 0 || strings.HasSuffix(d.ID, substitute)
+	if shown || v.State != store.StateFailed ||
+		v.Error.Reason != chat.ReasonContentRejected && v.Error.Reason != chat.ReasonUnsupportedContent {
+		return nil
+	}
+	ref := "(ref " + store.Reference(d.Cause) + ")."
+	answer := chat.Response{
+		Status: chat.StatusError, Text: "The answer cannot be shown here " + ref, ThreadID: d.Response.ThreadID,
+	}
+	if text := strings.TrimSpace(d.Response.Text); text != "" && len(d.Response.Native) == 0 {
+		answer.Text = text + "\n\nThe rest of the answer cannot be shown here " + ref
+		answer.Status, answer.Format = d.Response.Status, d.Response.Format
+	}
+	return []store.Delivery{{
+		ID: d.ID + substitute, Cause: d.Cause, Ordinal: d.Ordinal, Platform: d.Platform, Account: d.Account,
+		Conversation: d.Conversation, ChannelID: d.ChannelID, Agent: d.Agent, Response: answer, CreatedAt: time.Now(),
+	}}
 }
 
 func failed(e *chat.Error, d store.Delivery) store.Settlement {

@@ -218,6 +218,8 @@ type Settlement struct {
 	MessageIDs []string // of all parts that went out, earlier attempts included
 	Error      *chat.DeliveryError
 	Trace      []TraceEvent
+	// Instead is enqueued in the same step: what the user gets when this delivery has failed.
+	Instead []Delivery
 }
 
 // Journal remembers sessions, history and the trace.

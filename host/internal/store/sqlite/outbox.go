@@ -197,6 +197,9 @@ func (s *Store) settled(w *writer, v store.Settlement, now int64) error {
 	if err := trace(w, cause, v.Trace); err != nil {
 		return err
 	}
+	if err := s.enqueue(w, v.Instead); err != nil {
+		return err
+	}
 	return s.applyReceipts(w, v.DeliveryID)
 }
 

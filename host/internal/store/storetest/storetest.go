@@ -59,6 +59,7 @@ func Run(t *testing.T, open Open) {
 		"a failing delivery holds back its own only":    (*harness).ownConversation,
 		"a lost sender makes unknown":                   (*harness).lostSender,
 		"an old attempt settles nothing":                (*harness).oldAttempt,
+		"what goes out instead is enqueued once":        (*harness).instead,
 		"a deferred attempt is not counted":             (*harness).deferred,
 		"a delivery expires":                            (*harness).expires,
 		"receipts only rise, in any order":              (*harness).receipts,
@@ -397,6 +398,19 @@ func (h *harness) oldAttempt() {
 	h.due(10)
 	h.settle(d, store.StateFailed)
 	equal(h, "state", h.state(d.ID), store.StateSending)
+}
+
+func (h *harness) instead() {
+	d := h.sending("ann")
+	other := d
+	other.ID, other.Response = d.ID+"-instead", chat.Response{Text: "sorry"}
+	v := store.Settlement{DeliveryID: d.ID, Attempt: 1, State: store.StateFailed, Instead: []store.Delivery{other}}
+	h.ok(h.store.Settle(h.ctx(), v))
+	h.ok(h.store.Settle(h.ctx(), v))
+	got := h.due(10)
+	equal(h, "due", len(got), 1)
+	equal(h, "text", got[0].Response.Text, "sorry")
+	equal(h, "attempt", got[0].Attempt, 1)
 }
 
 func (h *harness) deferred() {
