@@ -15,6 +15,14 @@ const emulateUsage = `aof-platform-whatsapp emulate stands in for Meta's Graph A
 tried without an account. Point platforms.whatsapp.api_base_url of the daemon to it, and open the phone
 page, whose address it prints.
 
+Type as the user by hand on the page, or from a script:
+
+    curl -H 'Content-Type: application/json' -d '{"from":"4915112345678","type":"text","text":"hello"}' \
+      http://127.0.0.1:4004/_emulator/send
+    curl 'http://127.0.0.1:4004/_emulator/chat?user=4915112345678'
+
+Taps are {"from", "type": "button_reply" or "list_reply", "id", "title", "context": the id of the message}.
+
 It listens on the loopback interface only. Use made-up secrets: the ones below are well known.
 
 `
@@ -43,10 +51,7 @@ func emulateSettings(args []string, stdout, stderr io.Writer) (emulator.Settings
 	s := emulator.Defaults()
 	flags := flag.NewFlagSet("emulate", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), emulateUsage)
-		flags.PrintDefaults()
-	}
+	flags.Usage = func() { fmt.Fprintln(flags.Output(), "see aof-platform-whatsapp emulate --help") }
 	flags.StringVar(&s.Listen, "listen", s.Listen, "`address` of the Graph API and the phone page; loopback only")
 	flags.StringVar(&s.Webhook, "webhook", s.Webhook, "`address` of the daemon's webhook")
 	flags.StringVar(&s.PhoneNumberID, "phone-number-id", s.PhoneNumberID, "`id` of the business's number")
@@ -60,6 +65,10 @@ func emulateSettings(args []string, stdout, stderr io.Writer) (emulator.Settings
 	for _, a := range args {
 		if a == "-h" || a == "-help" || a == "--help" {
 			flags.SetOutput(stdout) // help that was asked for is no complaint
+			flags.Usage = func() {
+				fmt.Fprint(stdout, emulateUsage)
+				flags.PrintDefaults()
+			}
 		}
 	}
 	if err := flags.Parse(args); err != nil {

@@ -822,3 +822,55 @@ func TestBrokenPlugin(t *testing.T) {
 		t.Errorf("a webhook: %d", code)
 	}
 }
+
+// TestSecondDaemon: a data directory has one daemon; the second one says so and leaves the first alone.
+func TestSecondDaemon(t *testing.T) {
+	t.Parallel()
+	agent := &counter{runs: map[string]int{}}
+	b := newBed(t, map[string]string{"config.yaml": loadConfig, "agents/echo.yaml": agent.agentFile(t)})
+	b.emulate()
+	b.serve()
+	_, port, _ := strings.Cut(freeAddress(t), ":")
+	out, rc := b.cli("serve", "-c", filepath.Join(b.dir, "config.yaml"), "--port", port)
+	if rc != 1 || !strings.Contains(out, "is used by another aofd") || strings.Contains(out, "panic") {
+		t.Errorf("the second daemon: %d %s", rc, out)
+	}
+	b.phone(map[string]any{"from": "4915112345678", "type": "text", "text": "still there?"})
+	b.answers("4915112345678", 1)
+	if out, rc := b.cli("status", "-c", filepath.Join(b.dir, "config.yaml")); rc != 0 {
+		t.Errorf("status: %d %s", rc, out)
+	}
+}
+
+// TestRejectedToken: what a plugin has against its platform is visible, and the answer waits for the token.
+func TestRejectedToken(t *testing.T) {
+	t.Parallel()
+	agent := &counter{runs: map[string]int{}}
+	b := newBed(t, map[string]string{
+		"config.yaml":      strings.Replace(loadConfig, accessToken, "an-old-token", 1),
+		"agents/echo.yaml": agent.agentFile(t),
+	})
+	b.emulate()
+	b.serve()
+	id := b.phone(map[string]any{"from": "4915112345678", "type": "text", "text": "hello"})
+	eventually(t, "the trouble in status", func() error {
+		if out, _ := b.cli("status"); !strings.Contains(out, "! platform whatsapp: failed: CREDENTIALS_REJECTED") {
+			return errors.New(out)
+		}
+		return nil
+	})
+	if out, _ := b.cli("trace", id); !strings.Contains(out, "CREDENTIALS_REJECTED") || strings.Contains(out, "an-old-token") {
+		t.Errorf("trace:\n%s", out)
+	}
+	b.daemon.stop(t)
+	path := filepath.Join(b.dir, "config.yaml")
+	cfg, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(cfg), "an-old-token", accessToken, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.serve()
+	b.answers("4915112345678", 1)
+}

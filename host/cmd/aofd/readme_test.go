@@ -41,13 +41,13 @@ func TestReadmeExample(t *testing.T) {
 		}
 		files[name] = b
 	}
-	// The only changes: calls go to the emulator, and the trigger's folder is named.
+	// The only change: calls go to the emulator.
 	const secret = "      app_secret_env: WHATSAPP_APP_SECRET\n"
 	cfg := files["config.yaml"]
 	if !strings.Contains(cfg, secret) {
 		t.Fatal("the README's configuration has changed: mend this test")
 	}
-	files["config.yaml"] = strings.Replace(cfg, secret, secret+"      api_base_url: GRAPH\n", 1) + "  triggers:\n    directory: ./triggers\n"
+	files["config.yaml"] = strings.Replace(cfg, secret, secret+"      api_base_url: GRAPH\n", 1)
 	b := newBed(t, files)
 	b.env = []string{
 		"WHATSAPP_PHONE_NUMBER_ID=" + phoneNumberID, "WHATSAPP_ACCESS_TOKEN=" + accessToken,

@@ -41,7 +41,7 @@ const (
 	backoffBase = time.Second
 	backoffMax  = 5 * time.Minute
 	// While a token is rejected nothing is lost: the operator has maxAge to renew it.
-	credentialsWait = time.Minute
+	credentialsWait = 15 * time.Second
 	downWait        = 500 * time.Millisecond // the plugin is being restarted
 )
 

@@ -146,7 +146,8 @@ func (h *Handler) handle(ctx context.Context, w http.ResponseWriter, req chat.Re
 }
 
 func (h *Handler) invalid(v chat.Verification) chat.HTTPReply {
-	h.Logger.Warn("webhook refused", "platform", h.Platform, "reason", v.Reason)
+	h.Logger.Warn("webhook refused", "platform", h.Platform, "reason", v.Reason, "hint",
+		"if it came from the platform, a secret or token differs from the one there, or a proxy changes the request")
 	if v.Reply != nil && v.Reply.Status >= 400 && v.Reply.Status < 500 {
 		return *v.Reply
 	}

@@ -162,6 +162,9 @@ func (p *Process) readStdout() {
 			p.complaint = fmt.Errorf("no handshake in the first %d lines on stdout", maxBannerLines)
 			_ = p.handshakeW.Close()
 		}
+		if !found {
+			p.tail.add(line) // so that the report of a failed start has it
+		}
 		p.logStdout(line)
 	})
 	if !found && p.complaint == nil {
@@ -215,7 +218,7 @@ func (p *Process) Killed() bool {
 	return ok && st.Signaled() && st.Signal() == syscall.SIGKILL
 }
 
-// Tail returns the last of what the process wrote to stderr. It waits for the end of a process that was
+// Tail returns the last of what the process wrote to stderr, and to stdout before its handshake. It waits for the end of a process that was
 // started.
 func (p *Process) Tail() string {
 	if p.PID() != 0 {

@@ -61,7 +61,7 @@ func (e *Emulator) typed(w http.ResponseWriter, r *http.Request) {
 func (e *Emulator) chat(w http.ResponseWriter, r *http.Request) {
 	user := r.URL.Query().Get("user")
 	if !isUser(user) {
-		problem(w, http.StatusBadRequest, fmt.Errorf("user %.40q is no phone number in digits", user))
+		problem(w, http.StatusBadRequest, fmt.Errorf("user %.40q is no phone number in digits: ask for /_emulator/chat?user=4915112345678", user))
 		return
 	}
 	answer(w, http.StatusOK, e.Chat(user))

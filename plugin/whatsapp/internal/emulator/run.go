@@ -24,7 +24,7 @@ func (e *Emulator) Run(ctx context.Context, out io.Writer) error {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", e.settings.Listen)
 	if err != nil {
-		return fmt.Errorf("emulator: %w", err)
+		return fmt.Errorf("listen: %w: choose another --listen", err)
 	}
 	if a, ok := listener.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() { // what "localhost" may turn out to be
 		_ = listener.Close()
