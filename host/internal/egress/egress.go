@@ -80,14 +80,17 @@ func (s *Stage) Wake() {
 func (s *Stage) Stop(ctx context.Context) {
 	s.once.Do(func() { close(s.done) })
 	finished := make(chan struct{})
-	go func() { s.sends.Wait(); close(finished) }()
+	go func() {
+		s.loop.Wait() // it begins sends, so it ends first
+		s.sends.Wait()
+		close(finished)
+	}()
 	select {
 	case <-finished:
 	case <-ctx.Done():
 	}
 	s.cut()
 	<-finished
-	s.loop.Wait()
 }
 
 func (s *Stage) dispatch() {

@@ -76,10 +76,12 @@ type Stage struct {
 	wake  map[store.LaneKind]chan struct{}
 	done  chan struct{} // closed when no new turns are to be taken
 	once  sync.Once
-	loops sync.WaitGroup
-	turns sync.WaitGroup
 	work  context.Context // ends when running turns must end
 	cut   context.CancelFunc
+
+	dispatchers sync.WaitGroup // they begin turns, so they end first
+	turns       sync.WaitGroup
+	renewer     sync.WaitGroup // keeps the leases, so it ends last
 }
 
 // New returns a stage that does nothing yet.
@@ -94,10 +96,10 @@ func New(s Settings) *Stage {
 
 // Start begins to take turns.
 func (s *Stage) Start() {
-	s.loops.Go(func() { s.dispatch(store.LaneTurn, s.MaxConcurrent) })
-	s.loops.Go(func() { s.dispatch(store.LaneNow, hostWorkers) })
-	s.loops.Go(func() { s.dispatch(store.LaneBusy, hostWorkers) })
-	s.loops.Go(s.renew)
+	s.dispatchers.Go(func() { s.dispatch(store.LaneTurn, s.MaxConcurrent) })
+	s.dispatchers.Go(func() { s.dispatch(store.LaneNow, hostWorkers) })
+	s.dispatchers.Go(func() { s.dispatch(store.LaneBusy, hostWorkers) })
+	s.renewer.Go(s.renew)
 }
 
 // Wake says that there may be work. It never blocks.
@@ -119,7 +121,11 @@ func (s *Stage) wakeLane(k store.LaneKind) {
 func (s *Stage) Stop(ctx context.Context) {
 	s.once.Do(func() { close(s.done) })
 	finished := make(chan struct{})
-	go func() { s.turns.Wait(); close(finished) }()
+	go func() {
+		s.dispatchers.Wait()
+		s.turns.Wait()
+		close(finished)
+	}()
 	select {
 	case <-finished:
 	case <-ctx.Done():
@@ -127,7 +133,7 @@ func (s *Stage) Stop(ctx context.Context) {
 	}
 	s.cut()
 	<-finished
-	s.loops.Wait()
+	s.renewer.Wait()
 }
 
 // dispatch keeps up to width turns of one kind of lane running.
