@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
@@ -21,8 +22,12 @@ import (
 	"github.com/aof-dev/aofd/sdk/version"
 )
 
-// inFlightBytes bounds the memory of all webhook bodies that are being read or worked on.
-const inFlightBytes = 256 << 20
+// What of webhooks may be read and worked on at the same time. A large body takes several times its size on
+// its way through the plugin.
+const (
+	inFlightBytes  = 48 << 20
+	maxConnections = 1024
+)
 
 // storeTimeout is how long a webhook may wait for the plugin and the disk before the platform is asked to
 // deliver it again.
@@ -57,6 +62,7 @@ func (s *servers) build(d *daemon, plan *planner) (err error) {
 		return fmt.Errorf("listen for webhooks on %s: %w: choose another spec.server.port or --port", address, err)
 	}
 	d.address = s.webAt.Addr().String()
+	s.webAt = netutil.LimitListener(s.webAt, maxConnections)
 	return nil
 }
 

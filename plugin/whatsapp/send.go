@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
@@ -117,11 +118,21 @@ func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent
 	return chat.Sent{MessageIDs: ids, Degradations: plan.Degradations}, nil
 }
 
-// send sends messages in order until one fails.
+// roomForOne is how much time of a call must be left for another message, so that none is cut while it is on
+// its way.
+const roomForOne = 8 * time.Second
+
+// send sends messages in order until one fails or the time is nearly over.
 func (p *Platform) send(
 	ctx context.Context, messages []graph.Message, attempt int,
 ) (ids []string, failure *chat.Error) {
 	for _, m := range messages {
+		if deadline, ok := ctx.Deadline(); ok && len(ids) > 0 && time.Until(deadline) < roomForOne {
+			return ids, &chat.Error{
+				Reason: chat.ReasonTimeout, MessageIDs: ids,
+				Text: fmt.Sprintf("the time of the call was over after %d of %d messages", len(ids), len(messages)),
+			}
+		}
 		id, err := p.graph.Send(ctx, m, attempt)
 		if err != nil {
 			failure = chat.AsError(err)

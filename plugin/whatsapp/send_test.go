@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -518,5 +519,31 @@ func TestConcurrent(t *testing.T) {
 	all.Wait()
 	if n := len(m.sent()); n != 20 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// A call whose time is nearly over stops between two messages, and says which are out.
+func TestStopsBetweenMessages(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"messages":[{"id":"wamid.%d"}]}`, sent.Add(1))
+	}))
+	defer srv.Close()
+	c := valid()
+	c.APIBaseURL = srv.URL
+	p := newPlatform(t, c)
+	d := chat.Delivery{ID: "d-1", ChannelID: "4915112345678", Attempt: 1, Response: chat.Response{Text: strings.Repeat("word ", 3000)}}
+	ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second) // less than another message may need
+	defer cancel()
+	_, err := p.SendResponse(ctx, d)
+	failure := chat.AsError(err)
+	if failure == nil || failure.Permanent || failure.Sent != chat.SentNo || len(failure.MessageIDs) != 1 || sent.Load() != 1 {
+		t.Fatalf("got %+v after %d messages", failure, sent.Load())
+	}
+	d.PartsSent = 1
+	rest, err := p.SendResponse(t.Context(), d)
+	if err != nil || len(rest.MessageIDs) != 3 || sent.Load() != 4 {
+		t.Errorf("the rest: %+v %v, %d messages in all", rest, err, sent.Load())
 	}
 }

@@ -33,6 +33,7 @@ func Main(s Spec) {
 		stop()
 		os.Exit(code)
 	}
+	keepPrivate()
 	logTo(os.Stderr)
 	serve(s)
 	os.Exit(0)

@@ -48,7 +48,7 @@ func fromJSON(b []byte) json.RawMessage {
 	switch {
 	case len(b) == 0:
 		return nil
-	case json.Valid(b):
+	case shallow(b) && json.Valid(b):
 		return b
 	}
 	quoted, err := json.Marshal(string(b))
@@ -56,6 +56,30 @@ func fromJSON(b []byte) json.RawMessage {
 		return nil // a string always has a JSON form
 	}
 	return quoted
+}
+
+// maxDepth is how deep JSON of a peer may be nested. Decoders have limits of their own, and what is just within
+// them here is beyond them inside of something else.
+const maxDepth = 500
+
+func shallow(b []byte) bool {
+	depth, inString := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return false
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return true
 }
 
 // ptr is for a message that may be absent.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -316,6 +317,13 @@ func TestEnumsAreComplete(t *testing.T) {
 // A peer that is no careful one cannot break the host's encoding.
 func TestWhatIsNoJSONIsKeptAsAString(t *testing.T) {
 	t.Parallel()
+	deep := strings.Repeat("[", 501) + strings.Repeat("]", 501)
+	if got := fromJSON([]byte(deep)); string(got) != strconv.Quote(deep) {
+		t.Errorf("what is nested too deeply came through: %.20s", got)
+	}
+	if brackets := `{"a":"` + strings.Repeat("[\\\"", 600) + `"}`; string(fromJSON([]byte(brackets))) != brackets {
+		t.Error("brackets in a string were counted")
+	}
 	for in, want := range map[string]string{"": "", `{"a":1}`: `{"a":1}`, `{"a":`: `"{\"a\":"`, "\xff": `"\ufffd"`} {
 		if got := string(fromJSON([]byte(in))); got != want {
 			t.Errorf("%q: got %s, want %s", in, got, want)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
@@ -112,11 +113,11 @@ func showStatus(w io.Writer, st *hostv1.GetStatusResponse) {
 	fmt.Fprintf(w, "aofd %s is %s, up %s, webhooks on %s\n", st.GetVersion(), state,
 		time.Since(st.GetStartedAt().AsTime()).Round(time.Second), st.GetWebhookAddress())
 	for _, r := range st.GetReasons() {
-		fmt.Fprintf(w, "  ! %s\n", r)
+		fmt.Fprintf(w, "  ! %s\n", printable(r))
 	}
 	for _, p := range st.GetPlatforms() {
 		if p.GetReason() != "" && p.GetState() == "ready" {
-			fmt.Fprintf(w, "  ! platform %s: %s\n", p.GetId(), p.GetReason())
+			fmt.Fprintf(w, "  ! platform %s: %s\n", p.GetId(), printable(p.GetReason()))
 		}
 	}
 	b := st.GetBacklog()
@@ -193,13 +194,13 @@ func showTrace(w io.Writer, tr *hostv1.GetTraceResponse) {
 		at := e.GetAt().AsTime()
 		if i == 0 {
 			start = at
-			fmt.Fprintf(w, "%s  %s\n", e.GetCause(), at.Local().Format(time.RFC3339))
+			fmt.Fprintf(w, "%s  %s\n", printable(e.GetCause()), at.Local().Format(time.RFC3339))
 		}
 		took := ""
 		if us := e.GetDurationUs(); us > 0 {
 			took = fmt.Sprintf(" [%s]", (time.Duration(us) * time.Microsecond).Round(10*time.Microsecond))
 		}
-		fmt.Fprintf(w, "%+10.3fs  %-18s %s%s\n", at.Sub(start).Seconds(), e.GetHop(), e.GetDetail(), took)
+		fmt.Fprintf(w, "%+10.3fs  %-18s %s%s\n", at.Sub(start).Seconds(), printable(e.GetHop()), printable(e.GetDetail()), took)
 	}
 }
 
@@ -227,11 +228,21 @@ func table(w io.Writer, header string, rows func(row func(...any))) {
 			if i > 0 {
 				fmt.Fprint(t, "\t")
 			}
-			fmt.Fprint(t, c)
+			fmt.Fprint(t, printable(fmt.Sprint(c)))
 		}
 		fmt.Fprintln(t)
 	})
 	_ = t.Flush() // stdout is gone if this fails
+}
+
+// printable takes the power over the terminal from what came from elsewhere.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, s)
 }
 
 func dash(s string) string {

@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if !errors.Is(err, errQuiet) {
-		fmt.Fprintf(stderr, "aofd: error: %v\n", err)
+		fmt.Fprintf(stderr, "aofd: error: %s\n", printable(err.Error()))
 	}
 	return exitCode(err)
 }

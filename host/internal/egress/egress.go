@@ -107,14 +107,32 @@ func (s *Stage) dispatch() {
 		case <-s.wake:
 		case <-timer.C:
 		}
-		for s.claim(free) {
+		more, err := true, error(nil)
+		for more && err == nil {
+			more, err = s.claim(free)
 		}
-		timer.Reset(s.untilDue())
+		if err == nil {
+			timer.Reset(s.untilDue(len(free)))
+			continue
+		}
+		if s.work.Err() == nil {
+			s.Logger.Error("no deliveries could be claimed; tried again in a second", "err", err)
+		}
+		select { // whatever wakes it meanwhile: the store needs the rest
+		case <-s.done:
+			return
+		case <-time.After(pollEvery):
+			timer.Reset(0)
+		}
 	}
 }
 
-// untilDue is how long the loop may sleep: until the next retry, a second at most.
-func (s *Stage) untilDue() time.Duration {
+// untilDue is how long the loop may sleep: until the next retry, a second at most. Without a free place the
+// end of a send wakes it.
+func (s *Stage) untilDue(free int) time.Duration {
+	if free == 0 {
+		return pollEvery
+	}
 	ctx, cancel := context.WithTimeout(s.work, pollEvery)
 	defer cancel()
 	at, err := s.Outbox.NextDue(ctx)
@@ -124,24 +142,22 @@ func (s *Stage) untilDue() time.Duration {
 	return min(max(time.Until(at), 10*time.Millisecond), pollEvery)
 }
 
-func (s *Stage) claim(free chan struct{}) bool {
+// claim begins as many sends as there are free places and reports whether there may be more to claim.
+func (s *Stage) claim(free chan struct{}) (more bool, err error) {
 	select {
 	case <-s.done:
-		return false
+		return false, nil
 	default:
 	}
 	n := len(free)
 	if n == 0 {
-		return false // a finishing send wakes the loop
+		return false, nil // a finishing send wakes the loop
 	}
 	ctx, cancel := context.WithTimeout(s.work, pollEvery*5)
 	defer cancel()
 	due, err := s.Outbox.ClaimDeliveries(ctx, s.Owner, n, lease)
 	if err != nil {
-		if s.work.Err() == nil {
-			s.Logger.Error("no deliveries could be claimed; tried again in a second", "err", err)
-		}
-		return false
+		return false, err
 	}
 	for _, d := range due {
 		<-free
@@ -151,7 +167,7 @@ func (s *Stage) claim(free chan struct{}) bool {
 			s.Wake()
 		})
 	}
-	return len(due) == n && len(free) > 0
+	return len(due) == n && len(free) > 0, nil
 }
 
 // deliver makes one attempt and records how it ended.
@@ -265,6 +281,10 @@ func conclude(e *chat.Error, d store.Delivery) store.Settlement {
 		v.Deferred = true
 	case errors.Is(e, &chat.Error{Reason: chat.ReasonUnavailable}) && time.Since(d.CreatedAt) < maxAge:
 		v.State, v.NextAt = store.StateQueued, time.Now().Add(jitter(2*downWait))
+		v.Deferred = true
+	case len(e.MessageIDs) > 0 && !e.Permanent && time.Since(d.CreatedAt) < maxAge:
+		// Some parts are out, so it gets on: it is no failed attempt.
+		v.State, v.NextAt = store.StateQueued, time.Now().Add(e.RetryAfter)
 		v.Deferred = true
 	case e.Permanent || d.Attempt >= maxAttempts || time.Since(d.CreatedAt) >= maxAge:
 		v.State = store.StateFailed

@@ -225,11 +225,13 @@ func Conversation(m chat.Message) string {
 }
 
 func request(r *http.Request, body []byte, at time.Time) chat.Request {
-	req := chat.Request{Method: r.Method, URI: r.URL.RequestURI(), Body: body, ReceivedAt: at}
-	req.Headers = append(req.Headers, chat.Header{Name: "host", Value: r.Host})
+	// Proxies add headers in all sorts of bytes; the wire to the plugin takes UTF-8 only.
+	clean := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+	req := chat.Request{Method: r.Method, URI: clean(r.URL.RequestURI()), Body: body, ReceivedAt: at}
+	req.Headers = append(req.Headers, chat.Header{Name: "host", Value: clean(r.Host)})
 	for name, values := range r.Header {
 		for _, v := range values {
-			req.Headers = append(req.Headers, chat.Header{Name: strings.ToLower(name), Value: v})
+			req.Headers = append(req.Headers, chat.Header{Name: strings.ToLower(name), Value: clean(v)})
 		}
 	}
 	slices.SortStableFunc(req.Headers, func(a, b chat.Header) int { return strings.Compare(a.Name, b.Name) })
@@ -244,16 +246,22 @@ type budgetReader struct {
 	ctx    context.Context
 	r      io.Reader
 	budget *semaphore.Weighted
+	read   int64
 	taken  int64
 }
 
+// freeBytes of each body need no budget: ordinary webhooks come through even while large and slow ones hold
+// all of it.
+const freeBytes = 64 << 10
+
 func (b *budgetReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
-	if n > 0 {
-		if b.budget.Acquire(b.ctx, int64(n)) != nil {
+	b.read += int64(n)
+	if need := max(0, b.read-freeBytes) - b.taken; need > 0 {
+		if b.budget.Acquire(b.ctx, need) != nil {
 			return 0, errBudget
 		}
-		b.taken += int64(n)
+		b.taken += need
 	}
 	return n, err
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 	"golang.org/x/sync/semaphore"
@@ -257,16 +258,42 @@ func TestStoreThatHangsEndsIn503(t *testing.T) {
 // Whoever holds the memory for bodies gives it back, and who finds none is asked to come again.
 func TestMemoryForBodiesIsBounded(t *testing.T) {
 	t.Parallel()
+	const free = 64 << 10 // of each body
 	budget := semaphore.NewWeighted(10)
 	h := handler(&parser{batch: valid()}, &inbox{}, func(s *ingress.Settings) {
-		s.InFlight, s.Timeout = budget, 20*time.Millisecond
+		s.InFlight, s.Timeout, s.MaxBodyBytes = budget, 20*time.Millisecond, 1<<20
 	})
-	if w := post(h, strings.Repeat("x", 11)); w.Code != 503 {
+	if w := post(h, strings.Repeat("x", free+11)); w.Code != 503 {
 		t.Errorf("over the budget: status %d, want 503", w.Code)
 	}
 	for range 5 {
-		if w := post(h, strings.Repeat("x", 10)); w.Code != 200 {
+		if w := post(h, strings.Repeat("x", free+10)); w.Code != 200 {
 			t.Fatalf("within the budget: status %d, want 200", w.Code)
 		}
+	}
+	if !budget.TryAcquire(10) { // somebody holds all of it
+		t.Fatal("the budget was not given back")
+	}
+	if w := post(h, strings.Repeat("x", free)); w.Code != 200 {
+		t.Errorf("an ordinary body while large ones hold the budget: status %d, want 200", w.Code)
+	}
+}
+
+// Bytes that are no UTF-8 do not stop a webhook: only what it is signed with matters.
+func TestHeadersInOtherEncodings(t *testing.T) {
+	t.Parallel()
+	p := &parser{batch: valid(message("1"))}
+	h := handler(p, &inbox{}, nil)
+	r := httptest.NewRequest(http.MethodPost, "/webhook/p?q=%FF", strings.NewReader("{}"))
+	r.URL.RawQuery = "q=\xff"
+	r.Header.Set("X-City", "Z\xfcrich")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != 200 {
+		t.Fatalf("status %d, want 200", w.Code)
+	}
+	asked := p.asked[0]
+	if city, _ := asked.Get("x-city"); city != "Z\uFFFDrich" || !utf8.ValidString(asked.URI) {
+		t.Errorf("the plugin was asked with %q and %q", city, asked.URI)
 	}
 }

@@ -13,8 +13,13 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// maxOutput bounds what an agent may say in one run, in bytes.
-const maxOutput = 4 << 20
+// What an agent may say in one run.
+const (
+	maxOutput   = 4 << 20   // bytes, with all events
+	maxText     = 128 << 10 // bytes of a text; some dozens of messages
+	maxPartials = 50
+	maxResponse = 24 << 20 // bytes of one answer, with the data of its files
+)
 
 // answer reads what an agent says, in any of the three forms, as it comes in. It is for one run.
 type answer struct {
@@ -23,6 +28,7 @@ type answer struct {
 	buffer []byte       // what has not been read as events
 	size   int
 	events bool // the first line was an event
+	plain  bool // it was none: all of it is one of the other forms
 	end    chat.Event
 	deltas strings.Builder
 	parts  int
@@ -34,14 +40,15 @@ func (a *answer) add(p []byte) error {
 		return failed(codeTooLarge, "the agent's answer has more than %d bytes", maxOutput)
 	}
 	a.buffer = append(a.buffer, p...)
-	for {
+	for !a.plain {
 		line, rest, whole := bytes.Cut(a.buffer, []byte("\n"))
 		if !whole {
 			return nil
 		}
 		if blank := len(bytes.TrimSpace(line)) == 0; !blank || a.events {
 			if !a.events && !isEvent(line) {
-				return nil // one of the other forms: read at its end
+				a.plain = true // read at its end
+				return nil
 			}
 			a.events = true
 			if err := a.line(line); err != nil {
@@ -50,6 +57,7 @@ func (a *answer) add(p []byte) error {
 		}
 		a.buffer = rest
 	}
+	return nil
 }
 
 // finish returns the terminal event after the last output.
@@ -109,7 +117,23 @@ func (a *answer) event(e chat.Event) error {
 	case e.Delta != nil:
 		a.deltas.WriteString(e.Delta.Text)
 	case e.Partial != nil:
-		a.parts++
+		if a.parts++; a.parts > maxPartials {
+			return failed(codeTooLarge, "the agent sent more than %d partial answers", maxPartials)
+		}
+		return a.partial(e)
+	}
+	a.emit(e)
+	return nil
+}
+
+// partial hands a part of the answer on, if it is not too large to be stored.
+func (a *answer) partial(e chat.Event) error {
+	raw, err := json.Marshal(e.Partial.Response)
+	if err != nil {
+		return failed(codeGarbage, "a partial answer cannot be written as JSON: %v", err)
+	}
+	if len(raw) > maxResponse {
+		return failed(codeTooLarge, "a partial answer has %d bytes, the limit is %d", len(raw), maxResponse)
 	}
 	a.emit(e)
 	return nil

@@ -169,8 +169,11 @@ func (s *stdout) Write(p []byte) (int, error) {
 	return len(p), nil // the rest is read and thrown away, so that the program does not hang
 }
 
-// maxLine is how much of a line of stderr is kept.
-const maxLine = 4 << 10
+// What is kept of a run's stderr, in bytes.
+const (
+	maxLine   = 4 << 10
+	maxStderr = 64 << 10
+)
 
 // stderr logs the program's other output, line by line.
 type stderr struct {
@@ -178,6 +181,7 @@ type stderr struct {
 	mu   sync.Mutex
 	line []byte
 	tail string
+	size int
 }
 
 func (s *stderr) Write(p []byte) (int, error) {
@@ -195,7 +199,14 @@ func (s *stderr) Write(p []byte) (int, error) {
 
 func (s *stderr) end() {
 	if text := strings.TrimRight(strings.ToValidUTF8(string(s.line), "\uFFFD"), " \t\r"); text != "" {
-		s.log.Info("the agent says", "stderr", text)
+		switch before := s.size; {
+		case before > maxStderr:
+		case before+len(text) > maxStderr:
+			s.log.Warn("the agent says too much; the rest of its stderr is left out", "limit_bytes", maxStderr)
+		default:
+			s.log.Info("the agent says", "stderr", text)
+		}
+		s.size += len(text)
 		s.tail = text
 	}
 	s.line = s.line[:0]

@@ -122,6 +122,9 @@ func (g guard) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) (end 
 			return errorEvent(codeStart, "", "the agent's server cannot be reached: "+e.Text)
 		}
 		return errorEvent(string(e.Reason), "", e.Text)
+	case end.Final != nil && len(end.Final.Response.Text) > maxText:
+		return errorEvent(codeTooLarge, "The answer is too long", fmt.Sprintf("the agent's text has %d bytes, the limit is %d",
+			len(end.Final.Response.Text), maxText))
 	case end.Final != nil:
 		end.Final.Response = acceptable(end.Final.Response, log)
 	}

@@ -200,6 +200,22 @@ func TestMissingProgram(t *testing.T) {
 	}
 }
 
+func TestBoundsOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"too long a text":   `head -c 200000 /dev/zero | tr '\\0' x`,
+		"too many partials": `i=0; while [ $i -lt 60 ]; do echo '{"partial":{"response":{"text":"x"}}}'; i=$((i+1)); done`,
+	} {
+		if end, events, _ := run(t, shell(t, script), 20*time.Second); end.Error == nil || end.Error.Code != "AGENT_TOO_LARGE" || len(events) > 50 {
+			t.Errorf("%s: got %+v after %d events", name, end, len(events))
+		}
+	}
+	end, _, log := run(t, shell(t, "i=0; while [ $i -lt 3000 ]; do echo 'a line of a hundred bytes, or nearly so, which says nothing at all to anybody who reads logs' >&2; i=$((i+1)); done; echo done"), 20*time.Second)
+	if end.Final == nil || len(log) > 400_000 || !strings.Contains(log, "the rest of its stderr is left out") {
+		t.Errorf("%+v with a log of %d bytes", end, len(log))
+	}
+}
+
 func TestTooMuchOutputEndsTheProgram(t *testing.T) {
 	t.Parallel()
 	end, _, _ := run(t, shell(t, "yes"), 20*time.Second)

@@ -73,11 +73,11 @@ const (
 // Stage hands out turns. Start it once; Stop may be called at any time and any number of times.
 type Stage struct {
 	Settings
-	wake  map[store.LaneKind]chan struct{}
-	done  chan struct{} // closed when no new turns are to be taken
-	once  sync.Once
-	work  context.Context // ends when running turns must end
-	cut   context.CancelFunc
+	wake map[store.LaneKind]chan struct{}
+	done chan struct{} // closed when no new turns are to be taken
+	once sync.Once
+	work context.Context // ends when running turns must end
+	cut  context.CancelFunc
 
 	dispatchers sync.WaitGroup // they begin turns, so they end first
 	turns       sync.WaitGroup

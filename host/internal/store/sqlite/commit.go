@@ -152,10 +152,16 @@ func (c *committer) transaction(w *writer, batch []*operation, results []error) 
 		// After a failed fsync the system may pretend that the data is on disk. Only what a new process
 		// reads from the disk can be trusted.
 		err = fmt.Errorf("%w: the disk failed; nothing more is stored until the daemon is started again", err)
-		c.broken.Store(&err)
-		c.log.Error("the store's disk failed: mend the disk and start the daemon again", "err", err)
+		c.fail(err)
 	}
 	return err
+}
+
+// fail makes every later operation fail with err.
+func (c *committer) fail(err error) {
+	if c.broken.CompareAndSwap(nil, &err) {
+		c.log.Error("nothing is stored any more", "err", err)
+	}
 }
 
 // writer is the connection that writes. Only the committer's goroutine uses it.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -22,6 +23,9 @@ func moment(us int64) time.Time {
 	return time.UnixMicro(us)
 }
 
+// errUnreadable is a row that was stored and cannot be understood. It must not hold up others.
+var errUnreadable = errors.New("store: a row cannot be decoded")
+
 func encode(v any) ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -32,7 +36,7 @@ func encode(v any) ([]byte, error) {
 
 func decode(b []byte, v any) error {
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("store: decode: %w", err)
+		return fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	return nil
 }

@@ -12,24 +12,33 @@ import (
 func (s *Store) Claim(
 	ctx context.Context, owner string, kind store.LaneKind, limit int, lease time.Duration,
 ) ([]store.Turn, error) {
-	var turns []store.Turn
+	var turns, broken []store.Turn
 	err := s.commit.do(ctx, func(w *writer) error {
-		turns = nil
+		turns, broken = nil, nil
 		now := s.now()
 		err := w.each(`SELECT l.conversation, l.head, l.attempt + 1, l.epoch + 1, m.cause, m.body
 			FROM lane l JOIN message m ON m.seq = l.head
-			WHERE l.kind = ? AND l.lease_until <= ? ORDER BY l.head LIMIT ?`,
-			[]any{string(kind), micros(now), limit}, func(rows *sql.Rows) error {
+			WHERE l.kind = ? AND l.lease_until <= ? AND l.owner <> ? ORDER BY l.head LIMIT ?`,
+			[]any{string(kind), micros(now), owner, limit}, func(rows *sql.Rows) error {
 				t := store.Turn{Lane: kind}
 				var body []byte
 				if err := rows.Scan(&t.Conversation, &t.Seq, &t.Attempt, &t.Epoch, &t.Cause, &body); err != nil {
 					return err
 				}
+				if err := decode(body, &t.Message); err != nil {
+					broken = append(broken, t)
+					return nil
+				}
 				turns = append(turns, t)
-				return decode(body, &turns[len(turns)-1].Message)
+				return nil
 			})
 		if err != nil {
 			return err
+		}
+		for _, t := range broken {
+			if err := s.giveUp(w, t); err != nil {
+				return err
+			}
 		}
 		for _, t := range turns {
 			if _, err := w.exec(`UPDATE lane SET owner = ?, lease_until = ?, epoch = ?, attempt = ?
@@ -45,6 +54,21 @@ func (s *Store) Claim(
 	return turns, nil
 }
 
+// giveUp ends a message that cannot be read any more, so that it does not hold up all others.
+func (s *Store) giveUp(w *writer, t store.Turn) error {
+	const reason = "BODY_UNREADABLE: the stored message cannot be read"
+	s.log.Error("bug: a stored message cannot be read; it is given up", "cause", t.Cause)
+	now := s.now()
+	if _, err := w.exec(`UPDATE message SET outcome = ?, reason = ?, done_at = ? WHERE seq = ?`,
+		string(store.OutcomeFailed), reason, micros(now), t.Seq); err != nil {
+		return err
+	}
+	if err := trace(w, t.Cause, []store.TraceEvent{{At: now, Hop: "turn.end", Detail: "failed: " + reason}}); err != nil {
+		return err
+	}
+	return advance(w, t)
+}
+
 // Renew implements store.Lanes.
 func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) error {
 	return s.commit.do(ctx, func(w *writer) error {
@@ -52,7 +76,8 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) er
 		if _, err := w.exec(`UPDATE lane SET lease_until = ? WHERE owner = ? AND owner <> ''`, until, owner); err != nil {
 			return err
 		}
-		_, err := w.exec(`UPDATE delivery SET lease_until = ? WHERE owner = ? AND state = 'sending'`, until, owner)
+		_, err := w.exec(`UPDATE delivery SET lease_until = max(lease_until, ?) WHERE owner = ? AND state = 'sending'`,
+			until, owner)
 		return err
 	})
 }

@@ -34,6 +34,8 @@ type Options struct {
 type Store struct {
 	log    *slog.Logger
 	now    func() time.Time
+	path   string
+	file   os.FileInfo // of the file that was opened
 	lock   *flock.Flock
 	writes *sql.DB // one connection, used by the committer only
 	reads  *sql.DB
@@ -57,7 +59,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s = &Store{log: o.Logger, now: o.Now, stop: make(chan struct{})}
+	s = &Store{log: o.Logger, now: o.Now, path: path, stop: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -100,6 +102,9 @@ func (s *Store) occupy(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
+	}
+	if s.file, err = f.Stat(); err != nil {
+		return errors.Join(fmt.Errorf("open the store: %w", err), f.Close())
 	}
 	return f.Close()
 }
@@ -167,6 +172,9 @@ func (s *Store) checkpoint() {
 		case <-s.stop:
 			return
 		case <-tick.C:
+			if s.lost() {
+				return
+			}
 			if _, err := s.reads.Exec(`PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
 				s.log.Warn("the store's log could not be moved into its file; tried again", "err", err)
 			}
@@ -174,8 +182,20 @@ func (s *Store) checkpoint() {
 	}
 }
 
+// lost reports whether the file was taken away. What is written then is in no file that anybody can open
+// again, so nothing is written any more.
+func (s *Store) lost() bool {
+	info, err := os.Stat(s.path)
+	if err == nil && os.SameFile(info, s.file) {
+		return false
+	}
+	s.commit.fail(fmt.Errorf("store: the file %s is gone or was replaced: put it back and start the daemon again", s.path))
+	return true
+}
+
 // Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error {
+	s.lost()
 	return s.commit.do(ctx, func(w *writer) error {
 		_, err := w.exec(`INSERT INTO pulse (one, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at`, micros(s.now()))
 		return err

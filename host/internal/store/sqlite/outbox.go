@@ -67,8 +67,9 @@ func (s *Store) ClaimDeliveries(
 	var out []store.Delivery
 	err := s.commit.do(ctx, func(w *writer) error {
 		out = nil
+		var broken []string
 		now := micros(s.now())
-		if _, err := s.expire(w, `state = 'sending' AND lease_until <= ?`, now); err != nil {
+		if _, err := s.expire(w, `state = 'sending' AND lease_until <= ? AND owner <> ?`, now, owner); err != nil {
 			return err
 		}
 		if err := s.expireQueued(w, now); err != nil {
@@ -77,11 +78,21 @@ func (s *Store) ClaimDeliveries(
 		err := w.each(`SELECT `+deliveryColumns+` FROM delivery d WHERE state = 'queued' AND next_at <= ?
 			AND `+oldest+` ORDER BY next_at, seq LIMIT ?`, []any{now, limit}, func(rows *sql.Rows) error {
 			d, err := scanDelivery(rows)
+			if errors.Is(err, errUnreadable) {
+				broken = append(broken, d.ID)
+				return nil
+			}
 			out = append(out, d)
 			return err
 		})
 		if err != nil {
 			return err
+		}
+		for _, id := range broken {
+			s.log.Error("bug: a stored delivery cannot be read; it is given up", "delivery", id)
+			if _, err := w.exec(`UPDATE delivery SET state = 'failed', settled_at = ? WHERE id = ?`, now, id); err != nil {
+				return err
+			}
 		}
 		for i := range out {
 			out[i].State = store.StateSending
@@ -247,8 +258,9 @@ var risen = map[int]store.DeliveryState{1: store.StateSent, 2: store.StateDelive
 // arrival does not matter. What is queued or being sent is left alone until its attempt ends.
 func (s *Store) applyReceipts(w *writer, id string) error {
 	var state, ids, cause, platform, account string
-	ok, err := w.row(`SELECT state, message_ids, cause, platform, account FROM delivery WHERE id = ?`, []any{id},
-		&state, &ids, &cause, &platform, &account)
+	var response []byte
+	ok, err := w.row(`SELECT state, message_ids, cause, platform, account, response FROM delivery WHERE id = ?`, []any{id},
+		&state, &ids, &cause, &platform, &account, &response)
 	if err != nil || !ok {
 		return err
 	}
@@ -264,6 +276,9 @@ func (s *Store) applyReceipts(w *writer, id string) error {
 	if err != nil || len(reports) == 0 {
 		return err
 	}
+	if len(parts) == 0 && !single(response) {
+		return nil // nobody knows how many parts there were, so receipts for some prove nothing about the others
+	}
 	next, failure := reports.conclude(now, parts)
 	if next == now {
 		return nil
@@ -276,6 +291,20 @@ func (s *Store) applyReceipts(w *writer, id string) error {
 		At: s.now(), Hop: "receipt." + string(next), Detail: failureText(failure), DeliveryID: id,
 	}})
 }
+
+// single reports whether an answer surely went out as one message, on any platform.
+func single(response []byte) bool {
+	var r chat.Response
+	if json.Unmarshal(response, &r) != nil {
+		return false
+	}
+	files := len(r.Attachments) + len(r.Contacts)
+	return files == 0 && r.Location == nil && r.Template == nil && r.Reaction == nil &&
+		len(r.Text)+len(r.Header)+len(r.Footer) <= maxSingle
+}
+
+// maxSingle is what every platform takes in one message, in bytes.
+const maxSingle = 900
 
 func failureText(failure string) string {
 	var e chat.DeliveryError

@@ -231,3 +231,80 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// What cannot be read any more is given up; it does not hold up what comes after it.
+func TestUnreadableRowsAreGivenUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "aofd.db")
+	s := open(t, path, nil)
+	message := func(id string) store.InboundMessage {
+		m := chat.Message{ID: id, Platform: "p", Account: "a", ChannelID: "c"}
+		return store.InboundMessage{Message: m, Conversation: "c", Lane: store.LaneTurn}
+	}
+	if _, err := s.Append(t.Context(), store.Inbound{Messages: []store.InboundMessage{message("1"), message("2")}}); err != nil {
+		t.Fatal(err)
+	}
+	spoil := func(statement string) {
+		t.Helper()
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	claim := func() []store.Turn {
+		t.Helper()
+		turns, err := s.Claim(t.Context(), "w", store.LaneTurn, 10, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return turns
+	}
+	spoil(`UPDATE message SET body = X'5B' WHERE event_id = '1'`)
+	if got := claim(); len(got) != 0 {
+		t.Fatalf("the unreadable message was claimed: %+v", got)
+	}
+	got := claim()
+	if len(got) != 1 || got[0].Message.ID != "2" {
+		t.Fatalf("the message after it: %+v", got)
+	}
+	if events, err := s.Trace(t.Context(), "1"); err != nil || !strings.Contains(events[0].Detail, "BODY_UNREADABLE") {
+		t.Errorf("its trace: %+v %v", events, err)
+	}
+	var answers []store.Delivery
+	for n := range 2 {
+		answers = append(answers, store.Delivery{ID: fmt.Sprint("d", n), Cause: got[0].Cause, Conversation: "c", CreatedAt: time.Now()})
+	}
+	if err := s.Finish(t.Context(), got[0], store.Result{Outcome: store.OutcomeAnswered, Deliveries: answers}); err != nil {
+		t.Fatal(err)
+	}
+	spoil(`UPDATE delivery SET response = X'5B' WHERE id = 'd0'`)
+	for want := range 2 { // first nothing, then the second one
+		ds, err := s.ClaimDeliveries(t.Context(), "w", 10, time.Minute)
+		if err != nil || len(ds) != want {
+			t.Fatalf("claim %d: %+v %v", want, ds, err)
+		}
+	}
+}
+
+func TestFileThatIsTakenAway(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, filepath.Join(dir, "aofd.db"), nil)
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "gone or was replaced") {
+		t.Errorf("ping: %v", err)
+	}
+	if _, err := s.Append(t.Context(), store.Inbound{}); err == nil {
+		t.Error("a store without a file took a message")
+	}
+}

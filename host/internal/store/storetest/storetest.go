@@ -66,6 +66,7 @@ func Run(t *testing.T, open Open) {
 		"a receipt may come before the answer":          (*harness).earlyReceipt,
 		"a receipt settles what is unknown":             (*harness).settlesUnknown,
 		"all parts count":                               (*harness).parts,
+		"some parts do not speak for the others":        (*harness).unknownParts,
 		"the choice of an agent is kept and taken back": (*harness).choice,
 		"history is per agent, the last turns in order": (*harness).history,
 		"the agent that offered is known":               (*harness).offered,
@@ -254,6 +255,7 @@ func (h *harness) lanes() {
 func (h *harness) fence() {
 	old := h.turn("ann", 1)
 	h.clock.Add(lease + time.Millisecond)
+	equal(h, "a worker that slept does not take its own lane twice", len(h.claim(10)), 0)
 	turns, err := h.store.Claim(h.ctx(), "host-2", store.LaneTurn, 10, lease)
 	h.ok(err)
 	equal(h, "taken over", len(turns), 1)
@@ -383,7 +385,11 @@ func (h *harness) ownConversation() {
 func (h *harness) lostSender() {
 	d := h.sending("ann")
 	h.clock.Add(lease + time.Millisecond)
-	equal(h, "never sent again", len(h.due(10)), 0)
+	equal(h, "not while its sender may live", len(h.due(10)), 0)
+	equal(h, "state", h.state(d.ID), store.StateSending)
+	other, err := h.store.ClaimDeliveries(h.ctx(), "host-2", 10, lease)
+	h.ok(err)
+	equal(h, "never sent again", len(other), 0)
 	equal(h, "state", h.state(d.ID), store.StateUnknown)
 	h.settle(d, store.StateSent, "m1")
 	equal(h, "a late settlement has no effect", h.state(d.ID), store.StateUnknown)
@@ -470,6 +476,16 @@ func (h *harness) settlesUnknown() {
 	equal(h, "sent", h.state(d.ID), store.StateSent)
 	h.receive(receipt("r2", "m1", d.ID, chat.ReceiptDelivered))
 	equal(h, "delivered", h.state(d.ID), store.StateDelivered)
+}
+
+func (h *harness) unknownParts() {
+	t := h.turn("ann", 1)
+	d := h.delivery(t, 1)
+	d.Response.Text = strings.Repeat("long ", 2000) // several messages, nobody knows how many
+	h.finish(t, d)
+	h.settle(h.due(1)[0], store.StateUnknown)
+	h.receive(receipt("r1", "m1", d.ID, chat.ReceiptRead), receipt("r2", "m2", d.ID, chat.ReceiptRead))
+	equal(h, "some parts prove nothing about the others", h.state(d.ID), store.StateUnknown)
 }
 
 func (h *harness) parts() {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// keepPrivate has no counterpart here.
+func keepPrivate() {}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package platform
+
+// keepPrivate has no counterpart here.
+func keepPrivate() {}
