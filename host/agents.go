@@ -23,7 +23,7 @@ func newAgents(cfg *config.Config, log *slog.Logger, diags config.Diagnostics) (
 	out := &agents{log: log, runners: map[string]runner.Runner{}, broken: map[string]error{}}
 	routed := referenced(cfg)
 	for _, a := range cfg.Agents {
-		r, err := runner.New(a, runner.Settings{Logger: log.With("agent", a.Name)})
+		r, err := runner.New(a, runner.Settings{Logger: log.With("agent", a.Name), Mark: cfg.DataDir})
 		if err == nil {
 			out.runners[a.Name] = r
 			err = r.Check()

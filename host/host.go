@@ -15,6 +15,7 @@ import (
 	"github.com/aof-dev/aofd/host/internal/catalog"
 	"github.com/aof-dev/aofd/host/internal/config"
 	"github.com/aof-dev/aofd/host/internal/egress"
+	"github.com/aof-dev/aofd/host/internal/runner"
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
 	"github.com/aof-dev/aofd/host/internal/telemetry"
@@ -130,6 +131,9 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 		return err
 	}
 	d.store = opened
+	if n := runner.EndLeftovers(d.cfg.DataDir); n > 0 {
+		d.log.Warn("a daemon that was killed left programs of agents running; they were ended", "processes", n)
+	}
 	owner := uuid.NewString()
 	d.egress = egress.New(egress.Settings{
 		Owner: owner, Outbox: d.store, Sender: d.sender, Metrics: d.metrics, Logger: d.log,

@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -485,6 +487,40 @@ func TestKilledDaemonLosesNothing(t *testing.T) {
 	}
 	<-sent
 	l.answeredOnce(b)
+}
+
+// TestKilledDaemonLeavesNoAgents: what an agent had started does not go on beside the run that is repeated.
+func TestKilledDaemonLeavesNoAgents(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc")
+	}
+	b := newBed(t, map[string]string{
+		"config.yaml":   loadConfig,
+		"agents/a.yaml": "kind: Agent\nmetadata: {name: a}\nspec:\n  exec: {command: [sh, a.sh]}\n",
+		"agents/a.sh":   "if [ -e pids ]; then echo again; exit; fi\nsetsid sleep 1000 & echo $! > pids\nsleep 1000\n",
+	})
+	b.emulate()
+	b.serve()
+	b.phone(map[string]any{"from": "4915112345678", "type": "text", "text": "go"})
+	file := filepath.Join(b.dir, "agents", "pids")
+	var pid int
+	eventually(t, "the agent's child", func() error {
+		raw, err := os.ReadFile(file)
+		if err == nil {
+			pid, err = strconv.Atoi(strings.TrimSpace(string(raw)))
+		}
+		return err
+	})
+	_ = b.daemon.Process.Kill()
+	<-b.daemon.done
+	b.serve()
+	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(stat), ") Z ") {
+		t.Errorf("process %d is still there: %s", pid, stat)
+	}
+	if got := string(b.answers("4915112345678", 1)[0].Body); !strings.Contains(got, "again") {
+		t.Errorf("got %s", got)
+	}
 }
 
 // TestBadWebhooks: what is not signed, not whole or not sane is refused or accounted for, and the daemon goes

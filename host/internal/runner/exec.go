@@ -26,14 +26,15 @@ import (
 type program struct {
 	config.Exec
 	folder string // of the agent's file
+	mark   string
 	log    *slog.Logger
 }
 
 // killAfter is how long a program may take to end once it was asked to.
 const killAfter = 2 * time.Second
 
-func newProgram(c config.Exec, folder string, log *slog.Logger) *program {
-	return &program{Exec: c, folder: folder, log: log}
+func newProgram(c config.Exec, folder string, s Settings) *program {
+	return &program{Exec: c, folder: folder, mark: s.Mark, log: s.Logger}
 }
 
 // path finds the program. A relative one with a slash in it is in the folder of the agent's file. It is looked
@@ -140,12 +141,16 @@ var passed = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 }
 
+// markVariable holds the mark of the daemon that a program belongs to.
+const markVariable = "AOFD_DAEMON"
+
 func (p *program) environment() (env []string) {
 	for _, kv := range os.Environ() {
 		if name, _, ok := strings.Cut(kv, "="); ok && (slices.Contains(passed, name) || strings.HasPrefix(name, "LC_")) {
 			env = append(env, kv)
 		}
 	}
+	env = append(env, markVariable+"="+p.mark)
 	for name, value := range p.Env {
 		env = append(env, name+"="+value)
 	}

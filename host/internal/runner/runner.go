@@ -25,6 +25,9 @@ type Runner interface {
 // Settings of a Runner.
 type Settings struct {
 	Logger *slog.Logger
+	// Mark is put into the environment of programs, so that EndLeftovers finds them. It must belong to one
+	// daemon alone, such as its data directory.
+	Mark string
 }
 
 // New returns the runner that the agent's file asks for. Its error says why the agent cannot run here.
@@ -32,7 +35,7 @@ func New(a config.Agent, s Settings) (Runner, error) {
 	g := guard{log: s.Logger}
 	switch {
 	case a.Exec != nil:
-		g.inner = newProgram(*a.Exec, a.Dir, s.Logger)
+		g.inner = newProgram(*a.Exec, a.Dir, s)
 		return g, nil
 	case a.HTTP != nil:
 		g.inner = newService(*a.HTTP, s.Logger)
