@@ -66,10 +66,11 @@ generate-check:
 	stubs > "$$before"; $(MAKE) --no-print-directory generate; stubs > "$$after"; \
 	diff "$$before" "$$after" || { echo 'generated files were stale: commit what `make generate` made'; exit 1; }
 
-# A clone without that branch compares with its own commit.
+# A clone without that branch, or on it, compares with the commit before.
 .PHONY: breaking
 breaking:
 	@ref=$$(git rev-parse -q --verify origin/$(AGAINST) || git rev-parse -q --verify $(AGAINST) || git rev-parse HEAD); \
+	[ "$$ref" != "$$(git rev-parse HEAD)" ] || ref=$$(git rev-parse -q --verify HEAD^ || echo "$$ref"); \
 	$(TOOL) buf breaking --against ".git#ref=$$ref"
 
 .PHONY: lint

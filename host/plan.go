@@ -2,8 +2,10 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +26,7 @@ type planner struct {
 	session *session.Session
 	agents  map[string]config.Agent
 	runtime config.Runtime
+	limits  func(platform string) chat.Limits
 	log     *slog.Logger
 }
 
@@ -31,6 +34,10 @@ func (d *daemon) newPlanner() *planner {
 	p := &planner{
 		store: d.store, router: router.New(d.cfg.Triggers, d.cfg.Runtime.DefaultAgent), agents: map[string]config.Agent{},
 		runtime: d.cfg.Runtime, log: d.log,
+		limits: func(platform string) chat.Limits {
+			_, limits := d.sender(platform)
+			return limits
+		},
 	}
 	var shown []session.Agent
 	for _, a := range d.cfg.Agents {
@@ -121,6 +128,9 @@ func (p *planner) Plan(ctx context.Context, t store.Turn) (turn.Plan, error) {
 	case r.own:
 		return p.answer(ctx, t, r)
 	}
+	if plan, ok, err := p.numbered(ctx, t); ok || err != nil {
+		return plan, err
+	}
 	agent, why, _, err := p.choose(ctx, t, r)
 	if err != nil {
 		return turn.Plan{}, err
@@ -191,6 +201,54 @@ func (p *planner) choose(ctx context.Context, t store.Turn, r reading) (agent, w
 	}
 	agent, why = p.router.Default(r.trigger)
 	return agent, why, false, nil
+}
+
+// numbered takes a number for the choice from a menu that had to be shown as numbered text, since it was too
+// long for the platform: the agent that offered it gets what a tap would have brought.
+func (p *planner) numbered(ctx context.Context, t store.Turn) (plan turn.Plan, ok bool, err error) {
+	n, err := strconv.Atoi(strings.TrimSpace(t.Message.Text))
+	if err != nil || n < 1 || t.Message.Content.Kind() != chat.KindText {
+		return plan, false, nil
+	}
+	last, err := p.store.LastDelivery(ctx, t.Conversation)
+	if errors.Is(err, store.ErrNotFound) {
+		return plan, false, nil
+	}
+	if err != nil {
+		return plan, false, err
+	}
+	rows, most := options(last.Response), int(p.limits(t.Message.Platform).ListRowsMax)
+	if _, loaded := p.agents[last.Agent]; !loaded || most == 0 || len(rows) <= most || n > len(rows) {
+		return plan, false, nil
+	}
+	m, row := t.Message, rows[n-1]
+	m.Text = "list:" + row.ID
+	m.Content.Interaction = &chat.Interaction{
+		Kind: chat.InteractionList, ID: row.ID, Title: row.Label, Description: row.Description,
+	}
+	if len(last.MessageIDs) > 0 {
+		m.Content.Interaction.SourceMessageID = last.MessageIDs[len(last.MessageIDs)-1]
+	}
+	plan = p.run(last.Agent, nil, fmt.Sprintf("the number %d chooses from what it offered", n))
+	plan.Message = &m
+	return plan, true, nil
+}
+
+// options are what can be tapped in an answer, in the order in which they are numbered.
+func options(r chat.Response) (out []chat.Action) {
+	rows := r.Actions
+	if len(r.Sections) > 0 {
+		rows = nil
+		for _, s := range r.Sections {
+			rows = append(rows, s.Rows...)
+		}
+	}
+	for _, a := range rows {
+		if a.URL == "" {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // answer has the daemon answer by itself.

@@ -23,7 +23,7 @@ type Config struct {
 	// PhoneNumberID is Meta's id of the number, not the number.
 	PhoneNumberID string `json:"phone_number_id" jsonschema:"Meta's id of the phone number, not the number itself."`
 	// AccessToken is a token of a system user with the right whatsapp_business_messaging.
-	AccessToken string `json:"access_token,omitempty" aof:"secret" jsonschema:"Access token of a system user. Required."`
+	AccessToken string `json:"access_token,omitempty" aof:"secret,or=bot_token" jsonschema:"Access token of a system user. Required."`
 	// BotToken is another name of AccessToken.
 	BotToken string `json:"bot_token,omitempty" aof:"secret" jsonschema:"Another name of access_token."`
 	// VerifyToken is a word of one's own that Meta sends along when it checks the webhook's address.
@@ -129,7 +129,7 @@ func (c Config) checkSecrets(d *diagnostics) {
 func (c Config) checkPeople(d *diagnostics) {
 	switch {
 	case c.AllowedNumbers == nil:
-		d.warn("/allowed_numbers", "everybody may write to this bot, as there is no allowed_numbers", "")
+		d.warn("/allowed_numbers", "there is no allowed_numbers here, so everybody may write whom no trigger leaves out", "")
 	case len(c.AllowedNumbers) == 0:
 		d.error("/allowed_numbers", "allowed_numbers is empty, so nobody could write",
 			"name one number at least, or leave it out to let everybody write")

@@ -57,7 +57,7 @@ func ExampleConfig_Validate() {
 	}
 	// Output:
 	// error /app_secret app_secret is empty: without it anybody could write webhooks
-	// warning /allowed_numbers everybody may write to this bot, as there is no allowed_numbers
+	// warning /allowed_numbers there is no allowed_numbers here, so everybody may write whom no trigger leaves out
 	// warning /api_version Meta ended v18.0 on 2026-01-26; it answers with another version, without a word
 }
 

@@ -67,7 +67,23 @@ type Action struct {
 	Description string      `json:"description,omitempty"`
 	Style       ActionStyle `json:"style,omitempty"`
 	URL         string      `json:"url,omitempty"`   // a page to open instead
-	Value       string      `json:"value,omitempty"` // given back to the agent beside the id
+	Value       string      `json:"value,omitempty"` // for platforms that carry one beside the id
+}
+
+// UnmarshalJSON also takes "title" for the label, as rows of lists are often written.
+func (a *Action) UnmarshalJSON(data []byte) error {
+	type plain Action
+	in := struct {
+		*plain
+		Title string `json:"title"`
+	}{plain: (*plain)(a)}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	if a.Label == "" {
+		a.Label = in.Title
+	}
+	return nil
 }
 
 // ActionStyle is how an action looks, where the platform has looks.

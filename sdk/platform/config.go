@@ -28,6 +28,7 @@ type Factory interface {
 // an aof tag says more, comma-separated:
 //
 //	secret         never shown, comes from the environment
+//	or=other       required, unless the key "other" is given
 //	minItems=1     a list may not be empty
 //	minLength=1    a text may not be empty
 //	pattern=^v     a regular expression that a text must match; last in the tag
@@ -50,12 +51,29 @@ func (f factory[C]) Schema() (*jsonschema.Schema, error) {
 		field := reflect.TypeFor[C]().Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if p := s.Properties[name]; p != nil {
-			if err := refine(p, field.Tag.Get("aof")); err != nil {
+			tag, other := alternative(field.Tag.Get("aof"))
+			if err := refine(p, tag); err != nil {
 				return nil, fmt.Errorf("aof tag of %s: %w", field.Name, err)
+			}
+			if other != "" {
+				s.AnyOf = append(s.AnyOf, &jsonschema.Schema{Required: []string{name}}, &jsonschema.Schema{Required: []string{other}})
 			}
 		}
 	}
 	return s, nil
+}
+
+// alternative takes the word or= out of an aof tag.
+func alternative(tag string) (rest, other string) {
+	var words []string
+	for word := range strings.SplitSeq(tag, ",") {
+		if name, ok := strings.CutPrefix(word, "or="); ok {
+			other = name
+			continue
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ","), other
 }
 
 // refine applies an aof tag. Lists lose the null that a nil slice would be: a key is there or it is not.

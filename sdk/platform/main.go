@@ -133,8 +133,8 @@ func (rpc) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (an
 // byHand answers a person and returns the exit code.
 func (s Spec) byHand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		s.explain(stderr)
-		return 1
+		s.explain(stdout)
+		return 0
 	}
 	fail := func(err error) int {
 		fmt.Fprintf(stderr, "aof-platform-%s: %v\n", s.ID, err)

@@ -403,7 +403,7 @@ func TestByHand(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{nil, 1, "", "aofd starts this program by itself"},
+		{nil, 0, "aofd starts this program by itself", ""},
 		{[]string{"--help"}, 0, "plugins folder", ""},
 		{[]string{"--version"}, 0, "aof-platform-test 1.2.3", ""},
 		{[]string{"--manifest"}, 0, `"config_schema"`, ""},

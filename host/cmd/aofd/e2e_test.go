@@ -493,7 +493,7 @@ func TestKilledDaemonLosesNothing(t *testing.T) {
 func TestKilledDaemonLeavesNoAgents(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("needs /proc")
+		t.Skip("ends what is left by /proc, which is Linux's")
 	}
 	b := newBed(t, map[string]string{
 		"config.yaml":   loadConfig,
@@ -520,6 +520,64 @@ func TestKilledDaemonLeavesNoAgents(t *testing.T) {
 	}
 	if got := string(b.answers("4915112345678", 1)[0].Body); !strings.Contains(got, "again") {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestAllMissingKeysAtOnce: whoever begins sees everything that is missing, not one thing after the other.
+func TestAllMissingKeysAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, map[string]string{
+		"config.yaml":   "kind: DaemonConfig\nspec:\n  platforms:\n    whatsapp: {phone_number_id: \"1\"}\n  agents: {directory: agents}\n",
+		"agents/a.yaml": "name: a\nexec: {command: [cat]}\n",
+	})
+	out, rc := b.cli("validate", "-c", filepath.Join(b.dir, "config.yaml"))
+	for _, key := range []string{"access_token", "verify_token", "app_secret"} {
+		if rc != 2 || !strings.Contains(out, "platform whatsapp: "+key+" is required") {
+			t.Errorf("exit code %d, nothing on %s:\n%s", rc, key, out)
+		}
+	}
+}
+
+// TestNumberedMenu: what is too long for a list is shown as numbers, and the number that is written back goes to
+// the agent that offered it, as a tap would.
+func TestNumberedMenu(t *testing.T) {
+	t.Parallel()
+	agent := &recorder{}
+	srv := httptest.NewServer(agent)
+	t.Cleanup(srv.Close)
+	var rows []string
+	for n := range 12 {
+		rows = append(rows, fmt.Sprintf(`{"id":"pod-%d","title":"Pod %d"}`, n+1, n+1))
+	}
+	b := newBed(t, map[string]string{
+		"config.yaml": daemonHead + `
+  agents: {directory: agents}
+  runtime: {default_agent: other}
+  triggers:
+    - {name: t, platform: whatsapp, routing: {rules: [{match: {text_contains: menu}, agent: menu}]}}
+`,
+		"agents/menu.yaml": "name: menu\nexec: {command: [sh, menu.sh]}\n",
+		"agents/menu.sh": `case $(cat) in
+  *'"text":"list:pod-3"'*'"kind":"list"'*) echo 'third' ;;
+  *) cat menu.json ;;
+esac`,
+		"agents/menu.json":  `{"text":"Which one?","actions":[` + strings.Join(rows, ",") + `]}`,
+		"agents/other.yaml": fmt.Sprintf("name: other\nhttp: {url: %q}\n", srv.URL),
+	})
+	b.emulate()
+	b.serve()
+	const user = "4915112345678"
+	b.phone(map[string]any{"from": user, "type": "text", "text": "menu"})
+	if got := string(b.answers(user, 1)[0].Body); !strings.Contains(got, "12. Pod 12") {
+		t.Errorf("the menu: %s", got)
+	}
+	b.phone(map[string]any{"from": user, "type": "text", "text": " 3 "})
+	if got := string(b.answers(user, 2)[1].Body); !strings.Contains(got, "third") {
+		t.Errorf("the choice: %s", got)
+	}
+	b.phone(map[string]any{"from": user, "type": "text", "text": "3"}) // the menu is not the last answer any more
+	if got := string(b.answers(user, 3)[2].Body); !strings.Contains(got, "re: 3") {
+		t.Errorf("a number without a menu: %s", got)
 	}
 }
 

@@ -81,6 +81,10 @@ func configFlags(cmd *cobra.Command, path *string, o *config.Overrides, strict *
 	f.StringVar(&o.LogLevel, "log-level", "", "debug, info, warn or error (default info)")
 	f.StringVar(&o.LogFormat, "log-format", "", "text or json (default: text on a terminal, else json)")
 	f.BoolVar(strict, "strict", false, "treat unknown keys as errors")
+	for _, kind := range []string{"flows", "fleets"} {
+		f.String(kind+"-dir", "", "")
+		_ = f.MarkDeprecated(kind+"-dir", kind+" are not run")
+	}
 	for _, name := range []string{"config"} {
 		_ = cmd.MarkFlagFilename(name, "yaml", "yml")
 	}

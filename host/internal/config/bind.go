@@ -108,8 +108,11 @@ type schema struct {
 	Type       any               `json:"type"` // a word or a list of words
 	Properties map[string]schema `json:"properties"`
 	Required   []string          `json:"required"`
-	Items      *schema           `json:"items"`
-	Others     *schema           `json:"additionalProperties"`
+	AnyOf      []struct {
+		Required []string `json:"required"`
+	} `json:"anyOf"`
+	Items  *schema `json:"items"`
+	Others *schema `json:"additionalProperties"`
 }
 
 // UnmarshalJSON reads a schema. One that is just true or false says nothing of types.
@@ -380,8 +383,24 @@ func (b *binder) encode(v any) json.RawMessage {
 
 // required reports what the schema demands and nobody gave.
 func (b *binder) required() {
-	for _, name := range b.schema.Required {
-		if _, ok := b.out[name]; ok || b.failed[name] {
+	given := func(name string) bool {
+		_, ok := b.out[name]
+		return ok || b.failed[name]
+	}
+	missing := slices.Clone(b.schema.Required)
+	one := ""
+	for _, alternative := range b.schema.AnyOf { // keys of which one is enough
+		if len(alternative.Required) != 1 || given(alternative.Required[0]) {
+			one = ""
+			break
+		}
+		one = cmp.Or(one, alternative.Required[0])
+	}
+	if one != "" {
+		missing = append(missing, one)
+	}
+	for _, name := range missing {
+		if given(name) {
 			continue
 		}
 		at := b.platform.Pos

@@ -93,6 +93,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, start time.Time)
 	return h.handle(work, w, request(r, body, start))
 }
 
+// maxDiscard is how much of a body is read that is refused anyway.
+const maxDiscard = 16 << 20
+
 // refuse answers what can be told from the headers alone.
 func (h *Handler) refuse(r *http.Request) *chat.HTTPReply {
 	problem := func(status int, msg string) *chat.HTTPReply {
@@ -106,6 +109,8 @@ func (h *Handler) refuse(r *http.Request) *chat.HTTPReply {
 		return nil
 	}
 	if r.ContentLength > h.MaxBodyBytes {
+		// Some clients read no answer before they have written all; the server's read timeout bounds this.
+		_, _ = io.CopyN(io.Discard, r.Body, min(r.ContentLength, maxDiscard))
 		return problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("body over %d bytes", h.MaxBodyBytes))
 	}
 	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {

@@ -41,8 +41,8 @@ func each(in []string, f func(string) string) []string {
 func fold(s string) string { return cases.Fold().String(s) }
 
 // Match returns the trigger that takes the message: the one with the most specific filters that all hold. A
-// platform without triggers has an empty one, which takes everything. ok is false when the platform has
-// triggers and none of them takes it.
+// platform without triggers has an empty one, which takes everything; it also takes what only the patterns of
+// triggers leave out. ok is false when the people, chats, accounts or kinds of all triggers are others.
 func (r *Router) Match(m chat.Message) (t config.Trigger, ok bool) {
 	all := r.triggers[m.Platform]
 	if len(all) == 0 {
@@ -54,7 +54,15 @@ func (r *Router) Match(m chat.Message) (t config.Trigger, ok bool) {
 			t, best = c, score
 		}
 	}
-	return t, best >= 0
+	if best >= 0 {
+		return t, true
+	}
+	// Words that no trigger is about are for the daemon's default; people that no trigger is for are not.
+	return config.Trigger{Platform: m.Platform}, slices.ContainsFunc(all, func(c config.Trigger) bool {
+		c.Filter.Patterns = nil
+		_, holds := score(c.Filter, m)
+		return holds
+	})
 }
 
 // score says how specific a filter is, and whether all of it holds.

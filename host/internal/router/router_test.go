@@ -82,7 +82,8 @@ func TestFilters(t *testing.T) {
 		"channel":            {config.Filter{Channels: []string{"4915112345678"}}, true},
 		"another channel":    {config.Filter{Channels: []string{"1"}}, false},
 		"pattern":            {config.Filter{Patterns: []*regexp.Regexp{regexp.MustCompile("^no$"), regexp.MustCompile("^h.llo")}}, true},
-		"another pattern":    {config.Filter{Patterns: []*regexp.Regexp{regexp.MustCompile("^no$")}}, false},
+		"another pattern":    {config.Filter{Patterns: []*regexp.Regexp{regexp.MustCompile("^no$")}}, true}, // the daemon's default
+		"pattern and user":   {config.Filter{Patterns: []*regexp.Regexp{regexp.MustCompile("^no$")}, Users: []string{"1"}}, false},
 		"account":            {config.Filter{Accounts: []string{"a"}}, true},
 		"another account":    {config.Filter{Accounts: []string{"b"}}, false},
 		"event":              {config.Filter{Events: []string{"message"}}, true},

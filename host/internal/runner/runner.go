@@ -113,7 +113,9 @@ func (g guard) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) (end 
 		emit(e)
 	})
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded) && (err != nil || end.Final == nil):
+	// A server that keeps the same deadline may notice it first.
+	case errors.Is(err, &chat.Error{Reason: chat.ReasonTimeout}),
+		errors.Is(ctx.Err(), context.DeadlineExceeded) && (err != nil || end.Final == nil):
 		limit := time.Since(start).Round(time.Second)
 		return errorEvent(codeTimeout, "Stopped after "+limit.String(), fmt.Sprintf("the agent did not answer within %s", limit))
 	case err != nil:

@@ -73,6 +73,7 @@ var answered = map[string]struct {
 	"byte order mark": {output: "\ufeff{\"text\":\"x\"}", text: "x"},
 	"empty text":      {output: `{"text":""}`, text: ""},
 	"sections":        {output: `{"text":"t","sections":[{"title":"s","rows":[{"id":"1","label":"one"}]}]}`, text: "t", check: func(r chat.Response) bool { return r.Sections[0].Rows[0].Label == "one" }},
+	"titles":          {output: `{"text":"t","sections":[{"title":"s","rows":[{"id":"1","title":"one"}]}]}`, text: "t", check: func(r chat.Response) bool { return r.Sections[0].Rows[0].Label == "one" }},
 	"attachment":      {output: `{"attachments":[{"type":"image","url":"https://x.test/y.png"}]}`, check: func(r chat.Response) bool { return r.Attachments[0].URL != "" }},
 	"events":          {output: "{\"progress\":{\"text\":\"p\"}}\n\n{\"partial\":{\"response\":{\"text\":\"half\"}}}\n{\"final\":{\"response\":{\"text\":\"whole\"}}}\n", text: "whole", events: 2},
 	"one event":       {output: `{"final":{"response":{"text":"whole"}}}`, text: "whole"},

@@ -228,6 +228,8 @@ type Journal interface {
 	AgentChoice(ctx context.Context, conversation, userID string) (string, error)
 	// OfferedBy returns the agent whose answer a platform's message is part of; empty when it is nobody's.
 	OfferedBy(ctx context.Context, platform, account, messageID string) (string, error)
+	// LastDelivery returns the delivery of a conversation that was enqueued last, or ErrNotFound.
+	LastDelivery(ctx context.Context, conversation string) (Delivery, error)
 	// History returns the last n turns of a conversation with an agent, oldest first.
 	History(ctx context.Context, conversation, agent string, n int) ([]chat.Turn, error)
 	// AppendTrace writes trace events that belong to no other step.

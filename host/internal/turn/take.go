@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -102,7 +103,7 @@ func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool)
 	out := &outlet{stage: s, turn: t, agent: p.Agent, log: log}
 	stopProgress := out.announceAfter(s.ProgressAfter)
 	end := s.Agents.Run(ctx, chat.Run{
-		ID: store.RunID(t.Cause), Agent: p.Agent, Conversation: t.Conversation, Message: &t.Message,
+		ID: store.RunID(t.Cause), Agent: p.Agent, Conversation: t.Conversation, Message: cmp.Or(p.Message, &t.Message),
 		History: history, Deadline: deadline, Command: p.Command, Vars: p.Vars,
 	}, out.emit)
 	stopProgress()

@@ -15,7 +15,8 @@ import (
 
 // Plan is what is to be done with a message. Exactly one of Agent, Reply and Outcome is set.
 type Plan struct {
-	Agent   string // run this agent
+	Agent   string        // run this agent
+	Message *chat.Message // what the agent gets instead of the message as it came; nil: that one
 	Command *chat.Command
 	Vars    map[string]string
 	History int // turns of history that the agent gets

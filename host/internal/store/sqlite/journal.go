@@ -91,6 +91,16 @@ func (s *Store) OfferedBy(ctx context.Context, platform, account, messageID stri
 	return agent, err
 }
 
+// LastDelivery implements store.Journal.
+func (s *Store) LastDelivery(ctx context.Context, conversation string) (store.Delivery, error) {
+	d, err := scanDelivery(s.reads.QueryRowContext(ctx,
+		`SELECT `+deliveryColumns+` FROM delivery WHERE conversation = ? ORDER BY seq DESC LIMIT 1`, conversation))
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, store.ErrNotFound
+	}
+	return d, err
+}
+
 // History implements store.Journal.
 func (s *Store) History(ctx context.Context, conversation, agent string, n int) ([]chat.Turn, error) {
 	if n <= 0 {

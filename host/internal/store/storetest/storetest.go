@@ -549,6 +549,12 @@ func (h *harness) offered() {
 	got, err := h.store.OfferedBy(h.ctx(), "echo", "other", "m1")
 	h.ok(err)
 	equal(h, "of another account", got, "")
+	last, err := h.store.LastDelivery(h.ctx(), t.Conversation)
+	h.ok(err)
+	equal(h, "the last delivery", last.ID, d.ID)
+	if _, err := h.store.LastDelivery(h.ctx(), "c:nobody"); !errors.Is(err, store.ErrNotFound) {
+		h.Fatalf("of a conversation without any: %v", err)
+	}
 }
 
 func (h *harness) trace() {

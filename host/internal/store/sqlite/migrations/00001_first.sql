@@ -64,6 +64,7 @@ CREATE TABLE delivery (
     error        TEXT    NOT NULL DEFAULT '', -- JSON
     settled_at   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX delivery_conversation ON delivery (conversation, seq);
 CREATE INDEX delivery_open ON delivery (conversation, seq) WHERE state IN ('queued', 'sending');
 CREATE INDEX delivery_due ON delivery (next_at, seq) WHERE state = 'queued';
 CREATE INDEX delivery_state ON delivery (state) WHERE state IN ('sending', 'unknown', 'failed');
