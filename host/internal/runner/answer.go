@@ -13,25 +13,26 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// What an agent may say in one run.
+// How much an agent may say in one run.
 const (
 	maxOutput   = 4 << 20   // bytes, with all events
-	maxText     = 128 << 10 // bytes of a text; some dozens of messages
-	maxPartials = 50
-	maxResponse = 24 << 20 // bytes of one answer, with the data of its files
+	maxText     = 128 << 10 // bytes of the final text; some dozens of messages
+	maxPartials = 50        // partial answers
+	maxResponse = 24 << 20  // bytes of one partial answer as JSON, with the data of its files
 )
 
-// answer reads what an agent says, in any of the three forms, as it comes in. It is for one run.
+// answer reads what an agent says, in any of the three forms, as it comes in. It is for one run and one
+// goroutine at a time.
 type answer struct {
 	emit   func(chat.Event)
 	log    *slog.Logger // nil: nobody is told of what is left out
 	buffer []byte       // what has not been read as events
-	size   int
-	events bool // the first line was an event
-	plain  bool // it was none: all of it is one of the other forms
-	end    chat.Event
+	size   int          // bytes of all output so far
+	events bool         // the first line was an event
+	plain  bool         // it was none: all of it is one of the other forms
+	end    chat.Event   // the terminal event, once it came
 	deltas strings.Builder
-	parts  int
+	parts  int // partial answers so far
 }
 
 // add takes more output. Its error ends the run.
@@ -73,14 +74,15 @@ func (a *answer) finish() (chat.Event, error) {
 		response, err := a.reply(rest)
 		return final(response), err
 	}
-	text := strings.TrimRight(strings.ToValidUTF8(string(bytes.TrimPrefix(a.buffer, []byte("\ufeff"))), "\uFFFD"), " \t\r\n")
+	text := strings.ToValidUTF8(string(bytes.TrimPrefix(a.buffer, []byte("\ufeff"))), "\uFFFD")
+	text = strings.TrimRight(text, " \t\r\n")
 	if strings.TrimSpace(text) == "" {
 		return final(chat.Response{}), nil
 	}
 	return final(chat.Response{Text: strings.TrimLeft(text, "\r\n"), Format: chat.FormatText}), nil
 }
 
-// last ends a stream of events.
+// last returns the terminal event of a stream of events. Without one, the deltas are the answer.
 func (a *answer) last() (chat.Event, error) {
 	switch {
 	case a.end.Terminal():
@@ -216,11 +218,12 @@ var (
 	formats  = []chat.Format{"", chat.FormatText, chat.FormatMarkdown, chat.FormatHTML, chat.FormatRich}
 )
 
-// Reserved begins the ids of actions that are the host's own: approvals, the choice of an agent, commands. An
-// agent must not offer them.
+// reserved are the beginnings of the ids of actions that are the host's own: approvals, the choice of an
+// agent, commands. An agent must not offer them.
 var reserved = []string{"ap:", "ag:", "cm:"}
 
-// acceptable drops from an answer what an agent may not say, and tells the log.
+// acceptable drops from an answer what an agent may not say, and tells the log. It changes r's actions in
+// place.
 func acceptable(r chat.Response, log *slog.Logger) chat.Response {
 	if !slices.Contains(statuses, r.Status) {
 		log.Warn("the agent's answer has an unknown status, which is left out", "status", r.Status, "known", statuses[1:])
@@ -230,14 +233,15 @@ func acceptable(r chat.Response, log *slog.Logger) chat.Response {
 		log.Warn("the agent's answer has an unknown format, which is left out", "format", r.Format, "known", formats[1:])
 		r.Format = ""
 	}
-	r.Actions = own(r.Actions, log)
+	r.Actions = unreserved(r.Actions, log)
 	for i := range r.Sections {
-		r.Sections[i].Rows = own(r.Sections[i].Rows, log)
+		r.Sections[i].Rows = unreserved(r.Sections[i].Rows, log)
 	}
 	return r
 }
 
-func own(actions []chat.Action, log *slog.Logger) []chat.Action {
+// unreserved drops the actions whose ids are the host's.
+func unreserved(actions []chat.Action, log *slog.Logger) []chat.Action {
 	return slices.DeleteFunc(actions, func(a chat.Action) bool {
 		taken := slices.ContainsFunc(reserved, func(p string) bool { return strings.HasPrefix(a.ID, p) })
 		if taken {

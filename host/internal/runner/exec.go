@@ -26,7 +26,7 @@ import (
 type program struct {
 	config.Exec
 	folder string // of the agent's file
-	mark   string
+	mark   string // see Settings.Mark
 	log    *slog.Logger
 }
 
@@ -38,7 +38,7 @@ func newProgram(c config.Exec, folder string, s Settings) *program {
 }
 
 // path finds the program. A relative one with a slash in it is in the folder of the agent's file. It is looked
-// for before each run, so that one that is mended works again.
+// up anew for each run, so that a program that is repaired works without a restart.
 func (p *program) path() (string, error) {
 	name := p.Command[0]
 	if strings.ContainsRune(name, filepath.Separator) && !filepath.IsAbs(name) {
@@ -60,7 +60,7 @@ func (p *program) Check() error {
 	return err
 }
 
-// Close implements Runner.
+// Close implements Runner. A program ends with its run, so nothing is held.
 func (*program) Close() error { return nil }
 
 func (p *program) run(ctx context.Context, r chat.Run, emit func(chat.Event)) (chat.Event, error) {
@@ -127,7 +127,8 @@ func (p *program) conclude(ctx context.Context, err error, out *stdout, errs *st
 	case errors.Is(err, exec.ErrWaitDelay): // it ended well, but something that it started held its output
 		return end, bad
 	case errors.Is(err, syscall.ENOEXEC), errors.Is(err, fs.ErrNotExist):
-		return chat.Event{}, failed(codeStart, "%v: does its first line name a program that is there, such as #!/bin/sh, and end without a carriage return?", err)
+		return chat.Event{}, failed(codeStart, "%v: does its first line name a program that is there, such as #!/bin/sh, "+
+			"and end without a carriage return?", err)
 	case err != nil:
 		return chat.Event{}, failed(codeStart, "%s: %v", p.Command[0], err)
 	}
@@ -144,6 +145,8 @@ var passed = []string{
 // markVariable holds the mark of the daemon that a program belongs to.
 const markVariable = "AOFD_DAEMON"
 
+// environment is what a program gets: the passed variables, the mark, and what the agent's file sets, which
+// comes last and so wins.
 func (p *program) environment() (env []string) {
 	for _, kv := range os.Environ() {
 		if name, _, ok := strings.Cut(kv, "="); ok && (slices.Contains(passed, name) || strings.HasPrefix(name, "LC_")) {
@@ -174,9 +177,9 @@ func (s *stdout) Write(p []byte) (int, error) {
 	return len(p), nil // the rest is read and thrown away, so that the program does not hang
 }
 
-// What is kept of a run's stderr, in bytes.
+// How much of a run's stderr is logged, in bytes.
 const (
-	maxLine   = 4 << 10
+	maxLine   = 4 << 10 // of one line
 	maxStderr = 64 << 10
 )
 
@@ -184,9 +187,9 @@ const (
 type stderr struct {
 	log  *slog.Logger
 	mu   sync.Mutex
-	line []byte
-	tail string
-	size int
+	line []byte // the current line, as far as it came
+	tail string // the last whole line that is not blank
+	size int    // bytes of all lines
 }
 
 func (s *stderr) Write(p []byte) (int, error) {
@@ -202,6 +205,7 @@ func (s *stderr) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// end logs the current line. The caller holds mu.
 func (s *stderr) end() {
 	if text := strings.TrimRight(strings.ToValidUTF8(string(s.line), "\uFFFD"), " \t\r"); text != "" {
 		switch before := s.size; {

@@ -23,7 +23,7 @@ type server struct {
 	client *wire.AgentClient
 }
 
-// newServer prepares the connection; it is made when it is needed first.
+// newServer prepares the connection; it is not made before the first run.
 func newServer(c config.GRPC) (*server, error) {
 	creds, err := credentialsOf(c.TLS)
 	if err != nil {
@@ -69,7 +69,7 @@ func (*server) Check() error { return nil }
 func (s *server) Close() error { return s.conn.Close() }
 
 func (s *server) run(ctx context.Context, r chat.Run, emit func(chat.Event)) (chat.Event, error) {
-	a := &answer{emit: emit, events: true}
+	a := &answer{emit: emit, events: true} // the connection bounds each event, and a.size their sum
 	err := s.client.Handle(ctx, r, func(e chat.Event) error {
 		switch {
 		case e.Delta != nil:

@@ -23,7 +23,7 @@ func EndLeftovers(mark string) (killed int) {
 			continue // somebody else's, or gone
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err != nil || pid == os.Getpid() || !contains(environ, want) {
+		if err != nil || pid == os.Getpid() || !hasEntry(environ, want) {
 			continue
 		}
 		if syscall.Kill(pid, syscall.SIGKILL) == nil {
@@ -33,7 +33,8 @@ func EndLeftovers(mark string) (killed int) {
 	return killed
 }
 
-func contains(environ, want []byte) bool {
+// hasEntry reports whether an environment, entries that end with a zero byte, has this one.
+func hasEntry(environ, want []byte) bool {
 	for entry := range bytes.SplitSeq(environ, []byte{0}) {
 		if bytes.Equal(entry, want) {
 			return true
