@@ -13,8 +13,8 @@ import (
 // agents are the runners of the loaded agents, by name.
 type agents struct {
 	log     *slog.Logger
-	runners map[string]runner.Runner
-	broken  map[string]error // agents that have no runner, and why
+	runners map[string]runner.Runner // read-only once made
+	broken  map[string]error         // agents that have no runner, and why
 }
 
 // newAgents makes a runner for each agent. One that cannot run is an error when somebody is routed to it,
@@ -59,7 +59,7 @@ func referenced(cfg *config.Config) map[string]bool {
 	return out
 }
 
-// Run runs the agent that r names.
+// Run implements turn.Agents: it runs the agent that r names.
 func (a *agents) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event {
 	if runs, ok := a.runners[r.Agent]; ok {
 		return runs.Run(ctx, r, emit)
@@ -85,6 +85,7 @@ func (a *agents) trouble(agent config.Agent) string {
 	return err.Error()
 }
 
+// close frees what runners hold. No run may be going on.
 func (a *agents) close() {
 	for name, r := range a.runners {
 		if err := r.Close(); err != nil {

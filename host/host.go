@@ -26,13 +26,13 @@ import (
 
 // Settings is what the program that embeds the daemon passes.
 type Settings struct {
-	Config config.Settings
-	Logger *slog.Logger
-	// Serving is called once with the address of the webhook listener. Optional.
+	Config config.Settings // where the configuration is
+	Logger *slog.Logger    // required
+	// Serving is called once by Run with the address (host:port) of the webhook listener. Optional.
 	Serving func(address string)
 }
 
-// How long the parts of a graceful stop may take.
+// How long the parts of a graceful stop may take; then they are cut.
 const (
 	stopHTTP    = 5 * time.Second
 	stopTurns   = 20 * time.Second
@@ -40,8 +40,9 @@ const (
 	stopPlugins = 5 * time.Second
 )
 
-// Run starts the daemon and serves until ctx ends; then it stops gracefully. A configuration that cannot
-// be used is a *ConfigError, and nothing was started.
+// Run starts the daemon and serves until ctx ends; then it stops gracefully and returns nil. It also stops
+// when a listener fails, and returns that error. A configuration that cannot be used is a *ConfigError; then
+// no message was taken.
 func Run(ctx context.Context, s Settings) error {
 	cfg, diags := load(s.Config)
 	if diags.HasErrors() {
@@ -55,7 +56,8 @@ func Run(ctx context.Context, s Settings) error {
 	return d.serve(ctx)
 }
 
-// everythingWrong also asks the plugins, so that the operator sees all errors at once.
+// everythingWrong also asks the plugins about a configuration with errors, so that the operator sees all
+// errors at once.
 func everythingWrong(ctx context.Context, s Settings, diags config.Diagnostics) error {
 	if _, err := Validate(ctx, s); errors.As(err, new(*ConfigError)) {
 		return err
@@ -63,7 +65,8 @@ func everythingWrong(ctx context.Context, s Settings, diags config.Diagnostics) 
 	return &ConfigError{diags}
 }
 
-// load reads the configuration; triggers of platforms without a plugin are left out.
+// load reads the configuration. It tells config which plugins are installed, so that triggers of the
+// platforms without one are left out.
 func load(s config.Settings) (*config.Config, config.Diagnostics) {
 	s.Installed = func(platform string, dirs []string) bool {
 		return catalog.Installed(chat.PluginPlatform, platform, dirs)
@@ -88,7 +91,7 @@ type daemon struct {
 	log       *slog.Logger
 	startedAt time.Time
 	serving   func(string)
-	address   string
+	address   string // of the webhook listener; empty until it listens
 
 	metrics   *telemetry.Metrics
 	store     store.Store
@@ -147,8 +150,7 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 	return d.servers.build(d, plan)
 }
 
-// serve takes messages until ctx ends, then stops in the order in which messages flow, so that each stage
-// can still hand on what it has.
+// serve takes messages until ctx ends or a listener fails. The stages still run when it returns.
 func (d *daemon) serve(ctx context.Context) error {
 	d.egress.Start()
 	d.turn.Start()
@@ -167,7 +169,8 @@ func (d *daemon) serve(ctx context.Context) error {
 	return err
 }
 
-// close stops whatever was built. It is called once, at the end of Run.
+// close stops whatever was built, in the order in which messages flow, so that each stage can still hand on
+// what it has. It is called once, at the end.
 func (d *daemon) close() {
 	bounded := func(t time.Duration, stop func(context.Context)) {
 		ctx, cancel := context.WithTimeout(context.Background(), t)
@@ -204,7 +207,7 @@ func (d *daemon) close() {
 	}
 }
 
-// sender returns what sends for a platform.
+// sender returns what sends for a platform, and the platform's limits; nil when it is not configured.
 func (d *daemon) sender(id string) (egress.Sender, chat.Limits) {
 	for _, p := range d.platforms {
 		if p.id == id {
@@ -214,6 +217,7 @@ func (d *daemon) sender(id string) (egress.Sender, chat.Limits) {
 	return nil, chat.Limits{}
 }
 
+// backlog is for the metrics, which may be asked for at any time.
 func (d *daemon) backlog() (store.Backlog, error) {
 	if d.store == nil {
 		return store.Backlog{}, errors.New("no store yet")

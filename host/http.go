@@ -22,15 +22,15 @@ import (
 	"github.com/aof-dev/aofd/sdk/version"
 )
 
-// What of webhooks may be read and worked on at the same time. A large body takes several times its size on
-// its way through the plugin.
+// How much of webhooks may be read and worked on at the same time. A large body takes several times its size
+// on its way through the plugin.
 const (
-	inFlightBytes  = 48 << 20
+	inFlightBytes  = 48 << 20 // of all bodies together; see ingress.Settings.InFlight
 	maxConnections = 1024
 )
 
-// storeTimeout is how long a webhook may wait for the plugin and the disk before the platform is asked to
-// deliver it again.
+// storeTimeout is how long a webhook may wait for memory, the plugin and the disk before the platform is
+// asked to deliver it again.
 const storeTimeout = 10 * time.Second
 
 // servers are the two listeners: webhooks for the world behind a reverse proxy, and the admin socket for
@@ -41,6 +41,7 @@ type servers struct {
 	certFile, keyFile string
 }
 
+// build opens both listeners; nothing is served yet.
 func (s *servers) build(d *daemon, plan *planner) (err error) {
 	cfg := d.cfg.Server
 	s.certFile, s.keyFile = cfg.TLSCertFile, cfg.TLSKeyFile
@@ -66,7 +67,8 @@ func (s *servers) build(d *daemon, plan *planner) (err error) {
 	return nil
 }
 
-// serve returns when ctx ends or a listener fails.
+// serve serves until ctx ends or a listener fails, and stops. It returns the error of the listener, nil at
+// the end of ctx. ready is called once when requests are taken.
 func (s *servers) serve(ctx context.Context, ready func()) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -87,7 +89,7 @@ func (s *servers) serve(ctx context.Context, ready func()) error {
 	return nil
 }
 
-// stop lets the requests in flight end until ctx does, then cuts them.
+// stop lets the requests in flight end until ctx does, then cuts them. It may be called again.
 func (s *servers) stop(ctx context.Context) {
 	for _, srv := range []*http.Server{s.web, s.admin} {
 		if srv != nil && srv.Shutdown(ctx) != nil {
@@ -104,11 +106,11 @@ func (s *servers) stop(ctx context.Context) {
 // routes are the paths of the webhook listener.
 func (d *daemon) routes(plan *planner) http.Handler {
 	mux := http.NewServeMux()
-	budget := semaphore.NewWeighted(inFlightBytes)
+	budget := semaphore.NewWeighted(max(inFlightBytes, 2*d.cfg.Server.MaxBodyBytes))
 	for _, p := range d.platforms {
 		h := ingress.New(ingress.Settings{
 			Platform: p.id, ContentTypes: p.contentTypes, Parser: p, Inbox: d.store, Lane: plan.lane,
-			Arrived: d.turnWake, MaxPerUser: d.cfg.Runtime.MaxTasksPerUser,
+			Arrived: d.turn.Wake, MaxPerUser: d.cfg.Runtime.MaxTasksPerUser,
 			MaxBodyBytes: d.cfg.Server.MaxBodyBytes, Timeout: storeTimeout, InFlight: budget,
 			Metrics: d.metrics, Logger: d.log,
 		})
@@ -127,11 +129,6 @@ func (d *daemon) routes(plan *planner) http.Handler {
 	return mux
 }
 
-func (d *daemon) turnWake() {
-	d.turn.Wake()
-	d.egress.Wake() // receipts may have freed something
-}
-
 // webhookPaths are the paths on which a platform's webhooks are taken.
 func (d *daemon) webhookPaths(id string) []string {
 	paths := []string{"/webhook/" + id}
@@ -143,13 +140,14 @@ func (d *daemon) webhookPaths(id string) []string {
 	return paths
 }
 
+// about says what answers here.
 func (d *daemon) about(w http.ResponseWriter, _ *http.Request) {
 	respond(w, http.StatusOK, map[string]any{
 		"service": "aofd", "version": version.String(), "status": "running",
 	})
 }
 
-// health says that the process lives.
+// health says that the process lives, whatever its plugins and its store do.
 func (d *daemon) health(w http.ResponseWriter, _ *http.Request) {
 	respond(w, http.StatusOK, map[string]any{"status": "ok", "timestamp": time.Now().UTC()})
 }
@@ -165,6 +163,7 @@ func (d *daemon) ready(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusOK, map[string]any{"status": "ready"})
 }
 
+// listPlatforms says how each configured platform is and where its webhooks go.
 func (d *daemon) listPlatforms(w http.ResponseWriter, _ *http.Request) {
 	type entry struct {
 		ID       string   `json:"id"`

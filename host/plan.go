@@ -26,14 +26,14 @@ type planner struct {
 	session *session.Session
 	agents  map[string]config.Agent
 	runtime config.Runtime
-	limits  func(platform string) chat.Limits
+	limits  func(platform string) chat.Limits // zero while they are not known
 	log     *slog.Logger
 }
 
 func (d *daemon) newPlanner() *planner {
 	p := &planner{
-		store: d.store, router: router.New(d.cfg.Triggers, d.cfg.Runtime.DefaultAgent), agents: map[string]config.Agent{},
-		runtime: d.cfg.Runtime, log: d.log,
+		store: d.store, router: router.New(d.cfg.Triggers, d.cfg.Runtime.DefaultAgent),
+		agents: map[string]config.Agent{}, runtime: d.cfg.Runtime, log: d.log,
 		limits: func(platform string) chat.Limits {
 			_, limits := d.sender(platform)
 			return limits
@@ -51,14 +51,15 @@ func (d *daemon) newPlanner() *planner {
 // reading is what a message is, as far as the message and the configuration tell.
 type reading struct {
 	trigger config.Trigger
-	command *session.Command // typed
-	bound   *config.Command  // what the trigger binds the command to
-	own     bool             // the daemon answers by itself
-	silent  string           // why there is no answer at all
+	command *session.Command // typed; nil: none
+	bound   *config.Command  // what the trigger binds the command to; nil: nothing
+	own     bool             // the daemon answers by itself, or nobody does
+	silent  string           // why there is no answer at all; empty: there is one
 	refused bool             // with silent: by the configuration
 }
 
-// read sorts a message. It asks nobody, so that it can decide on the lane.
+// read sorts a message. It asks neither store nor plugin, so that it can decide on the lane before the
+// message is stored.
 func (p *planner) read(m chat.Message) (r reading) {
 	trigger, ok := p.router.Match(m)
 	r.trigger = trigger
@@ -82,6 +83,7 @@ func (p *planner) read(m chat.Message) (r reading) {
 	return r
 }
 
+// readCommand fills in what a typed text is as a command, if it is one.
 func (p *planner) readCommand(r *reading, m chat.Message) {
 	c, ok := session.Parse(m.Text)
 	if !ok {
@@ -98,7 +100,7 @@ func (p *planner) readCommand(r *reading, m chat.Message) {
 	r.own = session.Builtin(c.Name) || c.Own || p.runtime.UnknownCommands != "agent"
 }
 
-// builtin is what a command is bound to that the daemon answers.
+// builtin is the agent of a command that a trigger binds to the daemon itself.
 const builtin = "builtin"
 
 // lane says where a message waits: what the daemon answers by itself does not wait for agents.
@@ -145,11 +147,12 @@ func (p *planner) Plan(ctx context.Context, t store.Turn) (turn.Plan, error) {
 	return p.run(agent, nil, why), nil
 }
 
+// reply plans one response.
 func reply(o store.Outcome, why string, r chat.Response) turn.Plan {
 	return turn.Plan{Reply: &r, Outcome: o, Why: why}
 }
 
-// run has an agent answer.
+// run plans that an agent answers.
 func (p *planner) run(agent string, c *chat.Command, why string) turn.Plan {
 	a := p.agents[agent]
 	return turn.Plan{
@@ -177,7 +180,7 @@ func (p *planner) timeout(a config.Agent) time.Duration {
 }
 
 // choose returns the agent for a message: the one that offered what was tapped, the user's choice, the first
-// rule that holds, the defaults. It is empty when there is none.
+// rule that holds, the defaults. It is empty when there is none. explicit is true for the user's choice.
 func (p *planner) choose(ctx context.Context, t store.Turn, r reading) (agent, why string, explicit bool, err error) {
 	m := t.Message
 	if i := m.Content.Interaction; i != nil && i.SourceMessageID != "" {
@@ -251,11 +254,12 @@ func options(r chat.Response) (out []chat.Action) {
 	return out
 }
 
-// answer has the daemon answer by itself.
+// answer plans what the daemon answers by itself.
 func (p *planner) answer(ctx context.Context, t store.Turn, r reading) (turn.Plan, error) {
 	if u := t.Message.Content.Unsupported; u != nil {
 		return reply(store.OutcomeRefused, "unsupported content: "+u.Type, chat.Response{
-			Status: chat.StatusWarning, Format: chat.FormatText, Text: "I cannot read this kind of message. Please write it as text.",
+			Status: chat.StatusWarning, Format: chat.FormatText,
+			Text: "I cannot read this kind of message. Please write it as text.",
 		}), nil
 	}
 	q := session.Question{Message: t.Message}
@@ -285,12 +289,13 @@ func (p *planner) answer(ctx context.Context, t store.Turn, r reading) (turn.Pla
 	return answered(p.session.Answer(q), "the daemon's own command /"+q.Command.Name), nil
 }
 
-// withoutTap is the turn as if something had been typed.
+// withoutTap is the turn as if something had been typed: a tap would choose the agent that offered it.
 func withoutTap(t store.Turn) store.Turn {
 	t.Message.Content.Interaction = nil
 	return t
 }
 
+// answered plans an answer of the session.
 func answered(a session.Answer, why string) turn.Plan {
 	p := reply(store.OutcomeAnswered, why, a.Response)
 	p.SetAgent = a.SetAgent

@@ -24,13 +24,14 @@ type platform struct {
 	block config.Platform
 	log   *slog.Logger
 
-	mu     sync.RWMutex
-	plugin *catalog.Plugin // nil until it started and took its configuration
+	mu     sync.RWMutex    // guards what follows, up to the blank line
+	plugin *catalog.Plugin // nil until it started and took its configuration; never nil again
 	reason string          // why it is nil
 	faulty bool            // its configuration is to blame
 
+	// Of the goroutine that keeps trying; both nil when there is none.
 	cancel context.CancelFunc
-	done   chan struct{} // nil when nothing is being tried
+	done   chan struct{}
 }
 
 func (d *daemon) openCatalog() (*catalog.Catalog, error) {
@@ -60,7 +61,7 @@ func (d *daemon) bringUp(ctx context.Context, diags config.Diagnostics) ([]*plat
 		case errors.Is(err, catalog.ErrNotFound):
 			diags = append(diags, d.noPlugin(block))
 			continue
-		case err != nil && !found.HasErrors():
+		case err != nil:
 			p.log.Error("the plugin did not start", "err", err)
 		}
 		out = append(out, p)
@@ -93,8 +94,8 @@ func (d *daemon) noPlugin(block config.Platform) config.Diagnostic {
 	return out
 }
 
-// start launches the plugin and configures it. Diagnostics with errors mean that the configuration is at
-// fault, so that trying again is of no use.
+// start launches the plugin and configures it. Diagnostics with errors come without an error and mean that
+// the configuration is at fault, so that trying again is of no use.
 func (p *platform) start(ctx context.Context, c *catalog.Catalog) (config.Diagnostics, error) {
 	plugin, err := c.Start(ctx, p.id)
 	if err != nil {
@@ -125,17 +126,20 @@ func (p *platform) start(ctx context.Context, c *catalog.Catalog) (config.Diagno
 	return diags, nil
 }
 
+// fail records why the plugin does not run.
 func (p *platform) fail(reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reason = reason
 }
 
+// errMisconfigured is why a plugin with a configuration at fault does not run.
+var errMisconfigured = errors.New("its configuration is not valid")
+
 func (p *platform) misconfigured() {
-	p.fail("its configuration is not valid")
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.faulty = true
+	p.reason, p.faulty = errMisconfigured.Error(), true
 }
 
 // keepTrying starts a plugin that did not start, in the background, until it does or stop is called.
@@ -149,8 +153,11 @@ func (p *platform) keepTrying(c *catalog.Catalog) {
 		defer close(p.done)
 		_, err := backoff.Retry(ctx, func() (struct{}, error) {
 			diags, err := p.start(ctx, c)
+			for _, w := range diags {
+				p.log.Error(w.Text, "at", w.Pos.String(), "hint", w.Hint)
+			}
 			if diags.HasErrors() {
-				return struct{}{}, backoff.Permanent(errors.New("its configuration is not valid"))
+				return struct{}{}, backoff.Permanent(errMisconfigured)
 			}
 			return struct{}{}, err
 		}, backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(0),
@@ -163,6 +170,7 @@ func (p *platform) keepTrying(c *catalog.Catalog) {
 	}()
 }
 
+// stop ends the trying. The catalog stops the plugin itself.
 func (p *platform) stop() {
 	if p.cancel != nil {
 		p.cancel()
@@ -170,12 +178,14 @@ func (p *platform) stop() {
 	}
 }
 
+// live returns the plugin; nil until it started and took its configuration.
 func (p *platform) live() *catalog.Plugin {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.plugin
 }
 
+// limits are what the plugin says of its platform; zero while nothing is known.
 func (p *platform) limits() chat.Limits {
 	if plugin := p.live(); plugin != nil && plugin.Info().Platform != nil {
 		return plugin.Info().Platform.Limits
@@ -202,7 +212,7 @@ func (p *platform) status() catalog.Status {
 	return plugin.Status()
 }
 
-// ParseMessage asks the plugin.
+// ParseMessage implements ingress.Parser: it asks the plugin.
 func (p *platform) ParseMessage(ctx context.Context, r chat.Request) (chat.Batch, error) {
 	plugin := p.live()
 	if plugin == nil {
@@ -211,7 +221,7 @@ func (p *platform) ParseMessage(ctx context.Context, r chat.Request) (chat.Batch
 	return plugin.ParseMessage(ctx, r)
 }
 
-// SendResponse asks the plugin.
+// SendResponse implements egress.Sender: it asks the plugin.
 func (p *platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error) {
 	plugin := p.live()
 	if plugin == nil {

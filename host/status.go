@@ -41,7 +41,8 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	for _, p := range d.platforms {
 		st := p.status()
 		entry := api.Platform{
-			ID: p.id, State: string(st.State), Reason: st.Reason, Version: st.Version, Crashes: st.Crashes, PID: st.PID,
+			ID: p.id, State: string(st.State), Reason: st.Reason, Version: st.Version,
+			Crashes: st.Crashes, PID: st.PID,
 			LastIn: times[p.id].In, LastOut: times[p.id].Out, WebhookPaths: d.webhookPaths(p.id),
 		}
 		if st.State == catalog.StateReady {
@@ -55,7 +56,7 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	return out, nil
 }
 
-// trouble says what a plugin that runs has with its platform; empty: nothing.
+// trouble asks a plugin that runs what is wrong between it and its platform; empty: nothing.
 func (p *platform) trouble(ctx context.Context) string {
 	h, err := p.live().CheckHealth(ctx)
 	switch {
@@ -75,12 +76,13 @@ func (d *daemon) Plugins() (out []api.Plugin) {
 			entry.State, entry.Reason = "refused", f.Refused
 		}
 		for _, p := range d.platforms {
-			if plugin := p.live(); p.id == f.ID && f.Refused == "" && entry.Kind == "platform" {
-				st := p.status()
-				entry.State, entry.Reason, entry.Version = string(st.State), st.Reason, st.Version
-				if plugin != nil {
-					entry.Capabilities = plugin.Info().Capabilities
-				}
+			if p.id != f.ID || f.Refused != "" || f.Kind != chat.PluginPlatform {
+				continue
+			}
+			st := p.status()
+			entry.State, entry.Reason, entry.Version = string(st.State), st.Reason, st.Version
+			if plugin := p.live(); plugin != nil {
+				entry.Capabilities = plugin.Info().Capabilities
 			}
 		}
 		out = append(out, entry)

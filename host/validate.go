@@ -12,7 +12,7 @@ import (
 
 // Validate checks a configuration as Run would, with each platform's plugin asked about its block, and
 // returns the warnings. It takes no messages, opens no listener and leaves the data directory alone. A
-// configuration that cannot be used is a *ConfigError.
+// configuration that cannot be used is a *ConfigError. Any other error says why it could not be checked.
 func Validate(ctx context.Context, s Settings) (config.Diagnostics, error) {
 	s.Config.ValidateOnly = true
 	cfg, diags := load(s.Config)
@@ -34,7 +34,8 @@ func Validate(ctx context.Context, s Settings) (config.Diagnostics, error) {
 	for _, p := range platforms {
 		if st := p.status(); p.live() == nil && !p.faulty {
 			diags = append(diags, config.Diagnostic{
-				Severity: config.SeverityError, Pos: p.block.Pos, Text: "the plugin of platform " + p.id + " does not start: " + st.Reason,
+				Severity: config.SeverityError, Pos: p.block.Pos,
+				Text: "the plugin of platform " + p.id + " does not start: " + st.Reason,
 			})
 		}
 	}

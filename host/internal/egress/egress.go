@@ -15,7 +15,8 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// Sender sends an answer: a platform's plugin.
+// Sender sends an answer: a platform's plugin. It is used by many goroutines. Its errors are *chat.Error;
+// with any other kind it counts as certain that nothing was sent.
 type Sender interface {
 	SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error)
 }
@@ -31,12 +32,13 @@ type Settings struct {
 }
 
 const (
-	width       = 128 // sends at once
-	lease       = 60 * time.Second
-	sendTimeout = 30 * time.Second
-	pollEvery   = time.Second
+	width        = 128              // sends at once
+	lease        = 60 * time.Second // more than a send takes
+	claimTimeout = 5 * time.Second
+	sendTimeout  = 30 * time.Second
+	pollEvery    = time.Second
 
-	maxAttempts = 10
+	maxAttempts = 10             // that count: see store.Settlement.Deferred
 	maxAge      = 24 * time.Hour // from the delivery's creation; then it has failed
 	backoffBase = time.Second
 	backoffMax  = 5 * time.Minute
@@ -45,15 +47,16 @@ const (
 	downWait        = 500 * time.Millisecond // the plugin is being restarted
 )
 
-// Stage sends. Start it once; Stop may be called at any time and any number of times.
+// Stage sends. Start it once; Stop may be called at any time and any number of times, and Wake by any
+// goroutine.
 type Stage struct {
 	Settings
 	wake  chan struct{}
-	done  chan struct{}
+	done  chan struct{} // closed when no new sends are to begin
 	once  sync.Once
 	loop  sync.WaitGroup
 	sends sync.WaitGroup
-	work  context.Context
+	work  context.Context // ends when sends in flight must end
 	cut   context.CancelFunc
 	pace  *pacer
 }
@@ -65,7 +68,7 @@ func New(s Settings) *Stage {
 	return st
 }
 
-// Start begins to send.
+// Start begins to send and returns at once.
 func (s *Stage) Start() { s.loop.Go(s.dispatch) }
 
 // Wake says that there may be something to send. It never blocks.
@@ -76,7 +79,8 @@ func (s *Stage) Wake() {
 	}
 }
 
-// Stop begins no new sends and waits for those in flight until ctx ends; what is cut then is unknown.
+// Stop begins no new sends and waits for those in flight until ctx ends; then they are cut, and what a cut
+// leaves in doubt is unknown. It returns when the last one is over.
 func (s *Stage) Stop(ctx context.Context) {
 	s.once.Do(func() { close(s.done) })
 	finished := make(chan struct{})
@@ -93,6 +97,7 @@ func (s *Stage) Stop(ctx context.Context) {
 	<-finished
 }
 
+// dispatch begins what is due, until Stop.
 func (s *Stage) dispatch() {
 	free := make(chan struct{}, width)
 	for range width {
@@ -118,7 +123,7 @@ func (s *Stage) dispatch() {
 		if s.work.Err() == nil {
 			s.Logger.Error("no deliveries could be claimed; tried again in a second", "err", err)
 		}
-		select { // whatever wakes it meanwhile: the store needs the rest
+		select { // no Wake cuts this pause short, so that a store in trouble is not asked all the time
 		case <-s.done:
 			return
 		case <-time.After(pollEvery):
@@ -153,7 +158,7 @@ func (s *Stage) claim(free chan struct{}) (more bool, err error) {
 	if n == 0 {
 		return false, nil // a finishing send wakes the loop
 	}
-	ctx, cancel := context.WithTimeout(s.work, pollEvery*5)
+	ctx, cancel := context.WithTimeout(s.work, claimTimeout)
 	defer cancel()
 	due, err := s.Outbox.ClaimDeliveries(ctx, s.Owner, n, lease)
 	if err != nil {
@@ -181,22 +186,28 @@ func (s *Stage) deliver(d store.Delivery) {
 	verdict.Instead = instead(d, verdict)
 	log := s.Logger.With("delivery", d.ID, "cause", d.Cause, "ref", store.Reference(d.Cause), "attempt", d.Attempt,
 		"state", verdict.State)
-	switch {
-	case verdict.Error == nil:
-		log.Info("delivery", "took", time.Since(start).Round(time.Millisecond))
-	case verdict.State == store.StateQueued:
-		log.Warn("delivery is tried again", "at", verdict.NextAt.Format(time.RFC3339), "reason", verdict.Error.Reason,
-			"err", verdict.Error.Message)
-	default:
-		attrs := []any{"reason", verdict.Error.Reason, "err", verdict.Error.Message}
-		if verdict.Error.Hint != "" {
-			attrs = append(attrs, "hint", verdict.Error.Hint)
-		}
-		log.Error("delivery", attrs...)
-	}
+	report(log, verdict, time.Since(start))
 	s.settle(verdict, log)
 }
 
+// report logs how an attempt ended. One that failed is for the operator to look at.
+func report(log *slog.Logger, v store.Settlement, took time.Duration) {
+	switch {
+	case v.Error == nil:
+		log.Info("delivery", "took", took.Round(time.Millisecond))
+	case v.State == store.StateQueued:
+		log.Warn("delivery is tried again", "at", v.NextAt.Format(time.RFC3339), "reason", v.Error.Reason,
+			"err", v.Error.Message)
+	default:
+		attrs := []any{"reason", v.Error.Reason, "err", v.Error.Message}
+		if v.Error.Hint != "" {
+			attrs = append(attrs, "hint", v.Error.Hint)
+		}
+		log.Error("delivery", attrs...)
+	}
+}
+
+// settle records how an attempt ended. While the store fails it keeps trying until sends are cut.
 func (s *Stage) settle(v store.Settlement, log *slog.Logger) {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.work), 10*time.Second)
@@ -224,7 +235,9 @@ func (s *Stage) attempt(d store.Delivery) (v store.Settlement) {
 		}, d)
 	}
 	if wait := s.pace.reserve(d, limits.PerAccount, time.Now()); wait > 0 {
-		return store.Settlement{State: store.StateQueued, Deferred: true, NextAt: time.Now().Add(wait)}
+		return store.Settlement{
+			State: store.StateQueued, Deferred: true, NextAt: time.Now().Add(wait), MessageIDs: d.MessageIDs,
+		}
 	}
 	ctx, cancel := context.WithTimeout(s.work, sendTimeout)
 	defer cancel()
@@ -232,7 +245,7 @@ func (s *Stage) attempt(d store.Delivery) (v store.Settlement) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.Logger.Error("bug: a send panicked", "delivery", d.ID, "panic", p, "stack", string(debug.Stack()))
-			v = store.Settlement{State: store.StateUnknown, Error: &chat.DeliveryError{
+			v = store.Settlement{State: store.StateUnknown, MessageIDs: d.MessageIDs, Error: &chat.DeliveryError{
 				Reason: chat.ReasonInternal, Message: "the host panicked while sending",
 			}}
 		}
@@ -255,6 +268,7 @@ func (s *Stage) attempt(d store.Delivery) (v store.Settlement) {
 	return v
 }
 
+// attempted is the trace of one attempt.
 func attempted(d store.Delivery, v store.Settlement, start time.Time) store.TraceEvent {
 	detail := "state " + string(v.State)
 	if v.Error != nil {
@@ -329,12 +343,13 @@ func deliveryError(e *chat.Error) *chat.DeliveryError {
 	}
 }
 
-// backoff is exponential with full jitter.
+// backoff is exponential with full jitter. attempt is from 1.
 func backoff(attempt int) time.Duration {
 	d := backoffBase << min(attempt-1, 20)
 	return jitter(min(d, backoffMax))
 }
 
+// jitter is a random time of up to d, which must be more than 0.
 func jitter(d time.Duration) time.Duration {
 	return time.Duration(rand.Int64N(int64(d))) + time.Millisecond
 }

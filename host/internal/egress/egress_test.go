@@ -202,6 +202,30 @@ func TestPartsAreNotSentAgain(t *testing.T) {
 	})
 }
 
+// An attempt that only waits its turn forgets no part that is out.
+func TestWaitingKeepsTheParts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first, second := delivery("d1"), delivery("d2")
+		second.MessageIDs = []string{"m1", "m2"}
+		o := &outbox{waiting: []store.Delivery{first, second}}
+		limits := chat.Limits{PerAccount: chat.Rate{Period: 6 * time.Second, Burst: 1}}
+		run(t, o, func(chat.Delivery) (chat.Sent, error) { return chat.Sent{MessageIDs: []string{"m3"}}, nil }, limits, time.Minute)
+		waited := false
+		for _, v := range o.settled {
+			if v.Deferred {
+				waited = true
+				if v.DeliveryID == "d2" && !slices.Equal(v.MessageIDs, []string{"m1", "m2"}) {
+					t.Errorf("message ids after waiting: %v", v.MessageIDs)
+				}
+			}
+		}
+		if !waited {
+			t.Error("nothing had to wait")
+		}
+	})
+}
+
 func TestPaceOfAnAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

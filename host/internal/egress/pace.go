@@ -41,7 +41,8 @@ func (p *pacer) reserve(d store.Delivery, limit chat.Rate, now time.Time) time.D
 	return wait
 }
 
-// spend takes n more tokens, on credit: how many messages an answer became is known once it is sent.
+// spend takes n more tokens, on credit: how many messages an answer became is known once it is sent. A bucket
+// gives no more than its size at once.
 func (p *pacer) spend(d store.Delivery, limit chat.Rate, n int, now time.Time) {
 	if limit.Period <= 0 || n <= 0 {
 		return
@@ -52,6 +53,7 @@ func (p *pacer) spend(d store.Delivery, limit chat.Rate, n int, now time.Time) {
 	b.ReserveN(now, min(n, b.Burst()))
 }
 
+// bucket returns an account's bucket. The caller holds mu.
 func (p *pacer) bucket(d store.Delivery, limit chat.Rate) *rate.Limiter {
 	key := bucketKey{d.Platform, d.Account}
 	b := p.buckets[key]
@@ -62,6 +64,7 @@ func (p *pacer) bucket(d store.Delivery, limit chat.Rate) *rate.Limiter {
 	return b
 }
 
+// sweep forgets the buckets that are full. The caller holds mu.
 func (p *pacer) sweep(now time.Time) {
 	if now.Sub(p.swept) < sweepEvery {
 		return

@@ -20,12 +20,13 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// Parser verifies and parses a webhook: a platform's plugin.
+// Parser verifies and parses a webhook: a platform's plugin. It is used by many goroutines. An error means
+// that there is no verdict.
 type Parser interface {
 	ParseMessage(ctx context.Context, r chat.Request) (chat.Batch, error)
 }
 
-// Inbox stores what a webhook said.
+// Inbox stores what a webhook said. See store.Inbox.
 type Inbox interface {
 	Append(ctx context.Context, in store.Inbound) (store.Appended, error)
 }
@@ -44,7 +45,8 @@ type Settings struct {
 	// MaxPerUser is how many messages of a user may wait or run; 0: no limit.
 	MaxPerUser   int
 	MaxBodyBytes int64
-	// Timeout bounds the work after the body was read.
+	// Timeout bounds the work after the body was read. A body that still needs memory when it is over, from
+	// the start of the request, is not taken.
 	Timeout time.Duration
 	// InFlight bounds the bytes of all bodies that are being worked on; shared by all handlers.
 	InFlight *semaphore.Weighted
@@ -52,7 +54,7 @@ type Settings struct {
 	Logger   *slog.Logger
 }
 
-// Handler is the webhook endpoint of one platform.
+// Handler is the webhook endpoint of one platform. It may be used by many goroutines.
 type Handler struct{ Settings }
 
 // New returns the endpoint.
@@ -73,9 +75,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, start time.Time)
 		}
 		return *problem
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
-	defer cancel()
-	budget := &budgetReader{ctx: ctx, r: http.MaxBytesReader(w, r.Body, h.MaxBodyBytes), budget: h.InFlight}
+	budget := &budgetReader{ctx: r.Context(), wait: h.Timeout, r: http.MaxBytesReader(w, r.Body, h.MaxBodyBytes), budget: h.InFlight}
 	defer budget.release()
 	body, err := io.ReadAll(budget)
 	if err != nil {
@@ -93,10 +93,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, start time.Time)
 	return h.handle(work, w, request(r, body, start))
 }
 
-// maxDiscard is how much of a body is read that is refused anyway.
+// maxDiscard is how many bytes are read of a body that is refused anyway.
 const maxDiscard = 16 << 20
 
-// refuse answers what can be told from the headers alone.
+// refuse answers what can be told from the headers alone; nil means that the request may be read on.
 func (h *Handler) refuse(r *http.Request) *chat.HTTPReply {
 	problem := func(status int, msg string) *chat.HTTPReply {
 		reply := text(status, msg)
@@ -114,7 +114,8 @@ func (h *Handler) refuse(r *http.Request) *chat.HTTPReply {
 		return problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("body over %d bytes", h.MaxBodyBytes))
 	}
 	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return problem(http.StatusUnsupportedMediaType, "compressed bodies are not taken: the signature covers the plain bytes")
+		return problem(http.StatusUnsupportedMediaType,
+			"compressed bodies are not taken: the signature covers the plain bytes")
 	}
 	types := h.ContentTypes()
 	if ct := r.Header.Get("Content-Type"); ct != "" && len(types) > 0 {
@@ -125,6 +126,7 @@ func (h *Handler) refuse(r *http.Request) *chat.HTTPReply {
 	return nil
 }
 
+// handle has the plugin verify and parse the request and does what its verdict asks.
 func (h *Handler) handle(ctx context.Context, w http.ResponseWriter, req chat.Request) chat.HTTPReply {
 	batch, err := h.Parser.ParseMessage(ctx, req)
 	if err != nil {
@@ -150,6 +152,7 @@ func (h *Handler) handle(ctx context.Context, w http.ResponseWriter, req chat.Re
 	}
 }
 
+// invalid answers a request that the platform did not sign.
 func (h *Handler) invalid(v chat.Verification) chat.HTTPReply {
 	h.Logger.Warn("webhook refused", "platform", h.Platform, "reason", v.Reason, "hint",
 		"if it came from the platform, a secret or token differs from the one there, or a proxy changes the request")
@@ -159,6 +162,7 @@ func (h *Handler) invalid(v chat.Verification) chat.HTTPReply {
 	return text(http.StatusUnauthorized, "not signed by the platform")
 }
 
+// store appends all that a webhook said to the inbox, and only then answers 2xx.
 func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Request, b chat.Batch) chat.HTTPReply {
 	for _, i := range b.Issues {
 		h.Metrics.Issue(h.Platform, i.Reason)
@@ -185,7 +189,7 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 	return chat.HTTPReply{Status: http.StatusOK}
 }
 
-// inbound says where each message waits. A plugin speaks for its own platform only.
+// inbound says where each message waits. The platform is set here, so that a plugin speaks for its own only.
 func (h *Handler) inbound(req chat.Request, b chat.Batch) store.Inbound {
 	in := store.Inbound{
 		Receipts: b.Receipts, Notices: b.Notices, MaxPerUser: h.MaxPerUser,
@@ -210,6 +214,7 @@ func (h *Handler) inbound(req chat.Request, b chat.Batch) store.Inbound {
 	return in
 }
 
+// unavailable asks the platform to deliver again.
 func (h *Handler) unavailable(w http.ResponseWriter, what string, err error) chat.HTTPReply {
 	h.Logger.Error(what+"; the platform is asked to deliver again", "platform", h.Platform, "err", err)
 	w.Header().Set("Retry-After", "5")
@@ -229,6 +234,7 @@ func Conversation(m chat.Message) string {
 	return strings.Join(parts, "/")
 }
 
+// request is what the plugin gets: header names in lower case and in order, with the host among them.
 func request(r *http.Request, body []byte, at time.Time) chat.Request {
 	// Proxies add headers in all sorts of bytes; the wire to the plugin takes UTF-8 only.
 	clean := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
@@ -249,21 +255,24 @@ var errBudget = errors.New("ingress: no memory left for more bodies")
 // nor many slow ones can starve the daemon.
 type budgetReader struct {
 	ctx    context.Context
+	wait   time.Duration // for a part of the budget
 	r      io.Reader
 	budget *semaphore.Weighted
 	read   int64
 	taken  int64
 }
 
-// freeBytes of each body need no budget: ordinary webhooks come through even while large and slow ones hold
-// all of it.
+// freeBytes are the bytes of each body that need no budget: ordinary webhooks come through even while large
+// and slow ones hold all of it.
 const freeBytes = 64 << 10
 
 func (b *budgetReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.read += int64(n)
 	if need := max(0, b.read-freeBytes) - b.taken; need > 0 {
-		if b.budget.Acquire(b.ctx, need) != nil {
+		ctx, cancel := context.WithTimeout(b.ctx, b.wait)
+		defer cancel()
+		if b.budget.Acquire(ctx, need) != nil {
 			return 0, errBudget
 		}
 		b.taken += need

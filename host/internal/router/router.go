@@ -11,28 +11,29 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// Router is read-only and may be used by many goroutines.
+// Router decides by the active triggers and their rules. It is read-only and may be used by many goroutines.
 type Router struct {
 	triggers     map[string][]config.Trigger // by platform, in the order of the configuration
 	defaultAgent string
 }
 
-// New returns a router over the active triggers. defaultAgent may be empty.
+// New returns a router over the active triggers, which it leaves as they are. defaultAgent may be empty.
 func New(triggers []config.Trigger, defaultAgent string) *Router {
 	r := &Router{triggers: map[string][]config.Trigger{}, defaultAgent: defaultAgent}
 	for _, t := range triggers {
+		t.Rules = slices.Clone(t.Rules)
 		for i, rule := range t.Rules {
-			t.Rules[i].TextContains = each(rule.TextContains, fold)
+			t.Rules[i].TextContains = folded(rule.TextContains)
 		}
 		r.triggers[t.Platform] = append(r.triggers[t.Platform], t)
 	}
 	return r
 }
 
-func each(in []string, f func(string) string) []string {
-	out := make([]string, len(in))
-	for i, s := range in {
-		out[i] = f(s)
+func folded(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = fold(w)
 	}
 	return out
 }
@@ -40,9 +41,10 @@ func each(in []string, f func(string) string) []string {
 // fold makes texts equal that differ in case only, in any script.
 func fold(s string) string { return cases.Fold().String(s) }
 
-// Match returns the trigger that takes the message: the one with the most specific filters that all hold. A
-// platform without triggers has an empty one, which takes everything; it also takes what only the patterns of
-// triggers leave out. ok is false when the people, chats, accounts or kinds of all triggers are others.
+// Match returns the trigger that takes the message: the one with the most specific filters that all hold; of
+// equal ones the first. A platform without triggers has an empty one, which takes everything; it also takes
+// what only the patterns of triggers leave out. ok is false when the people, chats, accounts or kinds of all
+// triggers are others.
 func (r *Router) Match(m chat.Message) (t config.Trigger, ok bool) {
 	all := r.triggers[m.Platform]
 	if len(all) == 0 {
@@ -50,8 +52,8 @@ func (r *Router) Match(m chat.Message) (t config.Trigger, ok bool) {
 	}
 	best := -1
 	for _, c := range all {
-		if score, holds := score(c.Filter, m); holds && score > best {
-			t, best = c, score
+		if n, holds := score(c.Filter, m); holds && n > best {
+			t, best = c, n
 		}
 	}
 	if best >= 0 {
@@ -65,9 +67,9 @@ func (r *Router) Match(m chat.Message) (t config.Trigger, ok bool) {
 	})
 }
 
-// score says how specific a filter is, and whether all of it holds.
+// score says how specific a filter is, and whether all of it holds. A chat counts more than a user, a user
+// more than words, and any two of them more than one.
 func score(f config.Filter, m chat.Message) (n int, holds bool) {
-	n = 10
 	if len(f.Channels) > 0 {
 		if n += 100; !slices.Contains(f.Channels, config.NormalID(m.ChannelID)) {
 			return 0, false

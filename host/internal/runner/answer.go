@@ -41,6 +41,9 @@ func (a *answer) add(p []byte) error {
 		return failed(codeTooLarge, "the agent's answer has more than %d bytes", maxOutput)
 	}
 	a.buffer = append(a.buffer, p...)
+	if !a.events {
+		a.buffer = bytes.TrimPrefix(a.buffer, []byte("\ufeff"))
+	}
 	for !a.plain {
 		line, rest, whole := bytes.Cut(a.buffer, []byte("\n"))
 		if !whole {

@@ -69,7 +69,7 @@ func (*server) Check() error { return nil }
 func (s *server) Close() error { return s.conn.Close() }
 
 func (s *server) run(ctx context.Context, r chat.Run, emit func(chat.Event)) (chat.Event, error) {
-	a := &answer{emit: emit, events: true} // the connection bounds each event, and a.size their sum
+	a := &answer{emit: emit, events: true} // size counts the texts; the connection bounds each event
 	err := s.client.Handle(ctx, r, func(e chat.Event) error {
 		switch {
 		case e.Delta != nil:

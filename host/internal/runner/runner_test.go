@@ -70,6 +70,7 @@ var answered = map[string]struct {
 	"nothing":         {output: "\n \n", text: ""},
 	"json reply":      {output: `{"text":"Found it","status":"warning","actions":[{"id":"view_logs","label":"View Logs"}]}`, text: "Found it", check: func(r chat.Response) bool { return r.Status == chat.StatusWarning && r.Actions[0].Label == "View Logs" }},
 	"json in lines":   {output: "{\n  \"text\": \"over\\nlines\"\n}\n", text: "over\nlines"},
+	"mark and events": {output: "\ufeff{\"progress\":{\"text\":\"p\"}}\n{\"final\":{\"response\":{\"text\":\"x\"}}}\n", text: "x", events: 1},
 	"byte order mark": {output: "\ufeff{\"text\":\"x\"}", text: "x"},
 	"empty text":      {output: `{"text":""}`, text: ""},
 	"sections":        {output: `{"text":"t","sections":[{"title":"s","rows":[{"id":"1","label":"one"}]}]}`, text: "t", check: func(r chat.Response) bool { return r.Sections[0].Rows[0].Label == "one" }},

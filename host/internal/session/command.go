@@ -8,17 +8,17 @@ import (
 
 // Command is a typed command.
 type Command struct {
-	Name string // lower case, without the slash
-	Args []string
+	Name string   // lower case, without the slash
+	Args []string // as typed, without quotes
 	// Own is true when the user asked for the daemon's own command with the prefix /aof.
 	Own bool
 }
 
-// prefix reaches a built-in command whose name a trigger has bound.
+// prefix is the command whose first argument names a built-in one, also when a trigger has bound that name.
 const prefix = "aof"
 
-// Parse reads a command: a text that begins with a slash and a name. A suffix @name, which some platforms
-// add, is dropped. Quotes group words.
+// Parse reads a command: a text that begins with a slash and a name; ok is false for any other. A suffix
+// @name, which some platforms add, is dropped. Quotes group words.
 func Parse(text string) (c Command, ok bool) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(text), "/")
 	words := split(rest)
@@ -90,22 +90,25 @@ var handlers = map[string]func(*Session, Question) Answer{
 	"whoami": (*Session).whoami,
 }
 
+// short are other names of built-in commands.
 var short = map[string]string{
 	"h": "help", "start": "help", "context": "agent", "ctx": "agent", "check": "status",
 }
 
-// later are names that are kept for the daemon and do nothing yet. Nobody should get used to them as words
+// later are names that are kept for the daemon and do nothing yet, so that nobody gets used to them as words
 // for an agent.
 var later = []string{
-	"run", "execute", "list", "ls", "show", "cancel", "stop", "abort", "clear", "forget", "reset", "new", "approve", "deny",
-	"fleet", "fleets", "team", "flows",
+	"run", "execute", "list", "ls", "show", "cancel", "stop", "abort", "clear", "forget", "reset", "new",
+	"approve", "deny", "fleet", "fleets", "team", "flows",
 }
 
-// Builtin reports whether the daemon has a command of this name.
+// Builtin reports whether the daemon answers a command of this lower-case name itself, if only to say that it
+// is not available yet.
 func Builtin(name string) bool {
 	return handlers[long(name)] != nil || slices.Contains(later, name)
 }
 
+// long returns the main name of a command.
 func long(name string) string {
 	if l, ok := short[name]; ok {
 		return l

@@ -12,7 +12,7 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// Agent is an agent as users see it.
+// Agent is an agent as users see it. Runner is a word such as exec or http.
 type Agent struct {
 	Name, Description, Runner string
 }
@@ -29,10 +29,12 @@ type Session struct {
 	startedAt time.Time
 }
 
-// New returns a session over the loaded agents.
+// New returns a session over the loaded agents. startedAt is when the daemon started.
 func New(agents []Agent, version string, startedAt time.Time) *Session {
 	agents = slices.Clone(agents)
-	slices.SortFunc(agents, func(a, b Agent) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	slices.SortFunc(agents, func(a, b Agent) int {
+		return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	})
 	return &Session{agents: agents, version: version, startedAt: startedAt}
 }
 
@@ -43,14 +45,14 @@ type Question struct {
 	Current  string // the agent that would answer now; empty: none
 	Explicit bool   // Current is the user's own choice
 	Bound    []Bound
-	Running  []Task // of the user, oldest first
+	Running  []Task // the user's messages that wait or run, oldest first
 }
 
 // Task is a message of the user that waits or runs.
 type Task struct {
-	Reference string
-	Age       time.Duration
-	Running   bool
+	Reference string        // what stands for it in log and trace
+	Age       time.Duration // since it was received
+	Running   bool          // false: it waits
 }
 
 // Answer is what the user gets. SetAgent, when not nil, is the agent from now on; empty takes a choice back.
@@ -59,7 +61,7 @@ type Answer struct {
 	SetAgent *string
 }
 
-// Answer answers a built-in command.
+// Answer answers a built-in command, by any of its names. One that is only kept for later gets a warning.
 func (s *Session) Answer(q Question) Answer {
 	if h := handlers[long(q.Command.Name)]; h != nil {
 		return h(s, q)
@@ -86,13 +88,13 @@ func (s *Session) Unknown(c Command, bound []Bound) Answer {
 // Switch begins the ids of actions that choose an agent.
 const Switch = "ag:"
 
-// Tapped answers the tap on an action of the daemon's own; ok is false when the action is none.
-func (s *Session) Tapped(q Question) (Answer, bool) {
+// Tapped answers the tap on an action of the daemon's own; ok is false when the message is no such tap.
+func (s *Session) Tapped(q Question) (a Answer, ok bool) {
 	i := q.Message.Content.Interaction
 	if i == nil || !strings.HasPrefix(i.ID, Switch) {
 		return Answer{}, false
 	}
-	return s.choose(strings.TrimPrefix(i.ID, Switch), q), true
+	return s.choose(strings.TrimPrefix(i.ID, Switch)), true
 }
 
 func (s *Session) help(q Question) Answer {
@@ -100,14 +102,17 @@ func (s *Session) help(q Question) Answer {
 	b.WriteString("I pass your messages to an agent and send its answers back.\n")
 	b.WriteString(s.currently(q) + "\n\n")
 	b.WriteString("/agents – the agents there are\n/agent NAME – talk to another agent\n" +
-		"/agent auto – let the rules decide again\n/status – what is being worked on\n/whoami – your id here\n/help – this text")
+		"/agent auto – let the rules decide again\n/status – what is being worked on\n" +
+		"/whoami – your id here\n/help – this text")
 	for _, c := range q.Bound {
 		b.WriteString("\n/" + c.Name)
 		if c.Description != "" {
 			b.WriteString(" – " + c.Description)
 		}
 	}
-	return Answer{Response: chat.Response{Text: b.String(), Format: chat.FormatText, Status: chat.StatusInfo, Actions: s.actions()}}
+	a := Answer{Response: say(b.String())}
+	a.Response.Actions = s.actions()
+	return a
 }
 
 func (s *Session) currently(q Question) string {
@@ -120,7 +125,7 @@ func (s *Session) currently(q Question) string {
 	return "You talk to " + q.Current + "."
 }
 
-// mostActions is how many agents are offered to tap. Platforms that have lists take ten.
+// mostActions is how many agents are offered to tap, since ten rows are what lists of platforms usually take.
 const mostActions = 10
 
 func (s *Session) actions() (out []chat.Action) {
@@ -166,7 +171,7 @@ func (s *Session) agent(q Question) Answer {
 		}
 		return s.describe(name)
 	}
-	return s.choose(args[0], q)
+	return s.choose(args[0])
 }
 
 func (s *Session) describe(name string) Answer {
@@ -181,7 +186,7 @@ func (s *Session) describe(name string) Answer {
 	return Answer{Response: say(text + "\nruns by " + a.Runner)}
 }
 
-func (s *Session) choose(name string, _ Question) Answer {
+func (s *Session) choose(name string) Answer {
 	a, ok := s.find(name)
 	if !ok {
 		return s.unknownAgent(name)
@@ -193,10 +198,10 @@ func (s *Session) choose(name string, _ Question) Answer {
 	return Answer{Response: say(text + "\n/agent auto lets the rules decide again."), SetAgent: &a.Name}
 }
 
-// names of agents that many files have, by what people type.
+// nicknames are names that agents often have, by what people type instead.
 var nicknames = map[string]string{"k8s": "k8s-ops", "aws": "aws-agent", "docker": "docker-ops"}
 
-// find finds an agent by its name in any case.
+// find finds an agent by its name in any case, or by a nickname.
 func (s *Session) find(name string) (Agent, bool) {
 	for _, want := range []string{name, nicknames[strings.ToLower(name)]} {
 		for _, a := range s.agents {

@@ -1,5 +1,5 @@
 // Package store keeps every message safe: the inbox, the lanes in which conversations take their turns,
-// the outbox, sessions and the trace. It speaks of events, lanes, deliveries and leases; only its
+// the outbox, the history and the trace. It speaks of events, lanes, deliveries and leases; only its
 // sub-packages know SQL.
 //
 // All methods of a Store may be called by many goroutines. A method that returned nil has its effect on
@@ -18,37 +18,38 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// Store is the one durable thing that a host has.
+// Store is all that a host keeps on disk about messages.
 type Store interface {
 	Inbox
 	Lanes
 	Outbox
 	Journal
 
-	// Ping reports whether the store takes writes.
+	// Ping returns an error when the store takes no writes.
 	Ping(ctx context.Context) error
 	// Prune forgets what was settled before t: bodies, deliveries, traces and, with them, the ids that
-	// duplicates are known by. What is not settled stays.
+	// duplicates are known by. It also forgets history, receipts and notices that are older than t. A message
+	// or a delivery that is not settled stays.
 	Prune(ctx context.Context, t time.Time) error
 	// Close waits for writes in flight and closes the store. It may be called twice.
 	Close() error
 }
 
-// ErrFenced means that the lane was taken over by another worker: the turn's writes are void.
+// ErrFenced means that the turn does not hold its lane any more, because another worker took it over or the
+// turn is finished: its writes are void.
 var ErrFenced = errors.New("store: the turn's lease was lost")
 
 // ErrNotFound means that nothing has this id.
 var ErrNotFound = errors.New("store: no such id")
 
-// ErrBusy means that the queue in front of the store is full or the deadline was over while waiting;
-// nothing was stored.
+// ErrBusy means that the context ended while the write still waited for others; nothing was stored.
 var ErrBusy = errors.New("store: too busy")
 
-// Inbox takes what comes in.
+// Inbox keeps what comes in.
 type Inbox interface {
 	// Append stores all that one webhook said, or nothing of it. Messages whose (platform, account, id)
-	// or semantic key is known are counted as duplicates and change nothing. Receipts are applied to
-	// the deliveries that they are about, in any order of arrival.
+	// or (platform, account, semantic key) is known are counted as duplicates and change nothing. Receipts
+	// are applied to the deliveries that they are about, in any order of arrival.
 	Append(ctx context.Context, in Inbound) (Appended, error)
 }
 
@@ -84,24 +85,25 @@ const (
 // Appended is what Append did.
 type Appended struct {
 	New        []string // causes of new messages, in order
-	Duplicates int
+	Duplicates int      // messages that were known
 }
 
 // Lanes hands out work: a lane (conversation and kind) is held by one worker at a time, and its messages
 // are taken in the order of their arrival.
 type Lanes interface {
 	// Claim takes up to limit lanes of the given kind that have work and no live lease, oldest work
-	// first, and returns the first message of each.
+	// first, and returns the first message of each. What the owner holds already is never claimed again.
 	Claim(ctx context.Context, owner string, kind LaneKind, limit int, lease time.Duration) ([]Turn, error)
-	// Renew prolongs all leases of the owner, on lanes and on deliveries.
+	// Renew prolongs all leases of the owner, on lanes and on deliveries, to lease from now at least.
 	Renew(ctx context.Context, owner string, lease time.Duration) error
-	// Release gives a lane back without a result; its message will be claimed again.
+	// Release gives a lane back without a result; its message will be claimed again and the attempt is not
+	// counted. A turn that lost its lease changes nothing.
 	Release(ctx context.Context, t Turn) error
 	// Enqueue adds deliveries while the turn goes on. A delivery whose id exists is left alone.
 	// It returns ErrFenced when the lease was lost.
 	Enqueue(ctx context.Context, t Turn, d []Delivery, trace []TraceEvent) error
-	// Finish records the outcome, the deliveries, the session and the history of a turn in one step
-	// and frees the lane. It returns ErrFenced when the lease was lost.
+	// Finish records the outcome, the deliveries, the choice of an agent and the history of a turn in one
+	// step and frees the lane. It returns ErrFenced when the lease was lost.
 	Finish(ctx context.Context, t Turn, r Result) error
 	// QueueOf returns the messages of a user that wait or run in LaneTurn, oldest first.
 	QueueOf(ctx context.Context, platform, account, userID string) ([]Queued, error)
@@ -114,7 +116,7 @@ type Turn struct {
 	Conversation string
 	Lane         LaneKind
 	Epoch        int64 // of the lease; a later claim has a higher one
-	Attempt      int   // from 1; higher after a crash
+	Attempt      int   // from 1; higher when an earlier lease ended without Finish or Release
 	Message      chat.Message
 }
 
@@ -151,11 +153,12 @@ const (
 	OutcomeNothing     Outcome = "nothing" // nothing to say
 )
 
-// Outbox sends what was enqueued.
+// Outbox keeps what is to be sent and what became of it.
 type Outbox interface {
 	// ClaimDeliveries takes up to limit due deliveries, at most one of a conversation and only the
 	// oldest unsettled one of it, counts the attempt and marks them as being sent, before anything is
-	// sent. What is being sent when its lease ends becomes unknown, and what is over its time expires.
+	// sent. What another owner was sending when its lease ended becomes unknown, and what is over its
+	// time expires.
 	ClaimDeliveries(ctx context.Context, owner string, limit int, lease time.Duration) ([]Delivery, error)
 	// Settle records how an attempt ended. Settling an attempt that is not the current one changes
 	// nothing. Receipts that came before are applied.
@@ -195,25 +198,25 @@ type Delivery struct {
 	Response     chat.Response
 	CreatedAt    time.Time
 	ExpiresAt    time.Time // zero: never
+	NextAt       time.Time // not tried before; zero: at once
 
 	// Set by the store.
 	State      DeliveryState
-	Attempt    int
-	PartsSent  int
-	MessageIDs []string
-	NextAt     time.Time
+	Attempt    int      // from 1 once it was claimed
+	PartsSent  int      // messages that are out, as many as MessageIDs
+	MessageIDs []string // the platform's, in order
 	LastError  *chat.DeliveryError
 }
 
 // Settlement is how an attempt ended.
 type Settlement struct {
 	DeliveryID string
-	Attempt    int
+	Attempt    int // that of the claimed delivery
 	// State is StateSent, StateQueued (to be tried again at NextAt), StateFailed, StateExpired,
 	// StateSuppressed or StateUnknown.
 	State  DeliveryState
 	NextAt time.Time
-	// Deferred, with StateQueued, means that the attempt did not begin: it is not counted.
+	// Deferred, with StateQueued, means that the attempt is not counted.
 	Deferred   bool
 	MessageIDs []string // of all parts that went out, earlier attempts included
 	Error      *chat.DeliveryError
@@ -222,7 +225,7 @@ type Settlement struct {
 	Instead []Delivery
 }
 
-// Journal remembers sessions, history and the trace.
+// Journal remembers what users chose, the history and the trace, and counts.
 type Journal interface {
 	// AgentChoice returns the user's explicit choice in a conversation; empty when there is none.
 	AgentChoice(ctx context.Context, conversation, userID string) (string, error)
@@ -230,7 +233,7 @@ type Journal interface {
 	OfferedBy(ctx context.Context, platform, account, messageID string) (string, error)
 	// LastDelivery returns the delivery of a conversation that was enqueued last, or ErrNotFound.
 	LastDelivery(ctx context.Context, conversation string) (Delivery, error)
-	// History returns the last n turns of a conversation with an agent, oldest first.
+	// History returns the last n entries of a conversation's history with an agent, oldest first.
 	History(ctx context.Context, conversation, agent string, n int) ([]chat.Turn, error)
 	// AppendTrace writes trace events that belong to no other step.
 	AppendTrace(ctx context.Context, events []TraceEvent) error
@@ -268,8 +271,8 @@ type Times struct{ In, Out time.Time }
 // CauseOf returns the cause of a message: the id that it has in the store.
 func CauseOf(m chat.Message) string { return m.Platform + "/" + m.Account + "/" + m.ID }
 
-// DeliveryID returns the id of a cause's n-th delivery, from 1. It is the same for a repeated turn and
-// says nothing about the message to those who see it.
+// DeliveryID returns the id of the delivery in a cause's n-th slot, from 1. It is the same for a repeated
+// turn and says nothing about the message to those who see it.
 func DeliveryID(cause string, n int) string {
 	sum := sha256.Sum256([]byte(cause))
 	return fmt.Sprintf("d-%s-%d", hex.EncodeToString(sum[:16]), n)
@@ -281,7 +284,8 @@ func RunID(cause string) string {
 	return "r-" + hex.EncodeToString(sum[:16])
 }
 
-// Reference returns a short code for people: it is shown in an apology and stands in log and trace.
+// Reference returns a short code for people: it is shown in an apology and stands in log and trace. Two
+// causes may share one, so it is no key.
 func Reference(cause string) string {
 	sum := sha256.Sum256([]byte("ref:" + cause))
 	return base32.StdEncoding.EncodeToString(sum[:5])[:6]

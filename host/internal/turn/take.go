@@ -22,7 +22,8 @@ const (
 	slotPartial  = 3 // and on
 )
 
-// take decides on a message and has it answered. cut is true when the daemon stops before the end.
+// take decides on a message and has it answered. cut is true when the daemon stops before the end; there is
+// no result then.
 func (s *Stage) take(t store.Turn, log *slog.Logger) (r store.Result, cut bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -57,6 +58,7 @@ func (s *Stage) take(t store.Turn, log *slog.Logger) (r store.Result, cut bool) 
 	return s.follow(t, plan, log)
 }
 
+// follow does what the plan says. Its results are those of take.
 func (s *Stage) follow(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
 	route := store.TraceEvent{At: time.Now(), Hop: "route.chosen", Detail: p.Why}
 	var r store.Result
@@ -83,13 +85,14 @@ func (s *Stage) begun(t store.Turn, p Plan, log *slog.Logger) {
 	defer cancel()
 	now := time.Now()
 	if err := s.Lanes.Enqueue(ctx, t, nil, []store.TraceEvent{
-		{At: now, Hop: "route.chosen", Detail: p.Why}, {At: now, Hop: "agent.start", Detail: start},
+		{At: now, Hop: "route.chosen", Detail: p.Why},
+		{At: now, Hop: "agent.start", Detail: start},
 	}); err != nil {
 		log.Warn("the trace lacks the beginning of a run", "err", err)
 	}
 }
 
-// run has an agent answer the message.
+// run has an agent answer the message. Its results are those of take.
 func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
 	ctx, cancel := context.WithTimeout(s.work, p.Timeout)
 	defer cancel()
@@ -112,8 +115,7 @@ func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool)
 	}
 	r := s.conclude(t, p, end)
 	r.Trace = append(out.trace(), store.TraceEvent{
-		At: time.Now(), Hop: "agent.end", Duration: time.Since(start),
-		Detail: "agent " + p.Agent,
+		At: time.Now(), Hop: "agent.end", Detail: "agent " + p.Agent, Duration: time.Since(start),
 	})
 	r.Deliveries = append(out.late, r.Deliveries...)
 	if out.sent() && r.Outcome == store.OutcomeNothing {
@@ -146,7 +148,7 @@ func (s *Stage) conclude(t store.Turn, p Plan, end chat.Event) store.Result {
 	return s.failed(t, "", "NO_END", "the run ended without a terminal event")
 }
 
-// answer enqueues one response.
+// answer ends a turn with one response.
 func (s *Stage) answer(t store.Turn, o store.Outcome, reason string, resp chat.Response) store.Result {
 	return store.Result{Outcome: o, Reason: reason, Deliveries: []store.Delivery{delivery(t, slotAnswer, resp)}}
 }
@@ -170,6 +172,7 @@ func silent(o store.Outcome, reason, hop string) store.Result {
 	}
 }
 
+// delivery is a response on its way back to where the message came from.
 func delivery(t store.Turn, slot int, resp chat.Response) store.Delivery {
 	m := t.Message
 	if resp.ThreadID == "" {
@@ -195,8 +198,9 @@ type outlet struct {
 	late     []store.Delivery // parts that could not be stored at once; they go with the result
 }
 
-const maxTrace = 100 // events of one run that are kept
+const maxTrace = 100 // events of one run that are kept; later ones are left out
 
+// emit stores parts of the answer at once and keeps the rest for the trace.
 func (o *outlet) emit(e chat.Event) {
 	switch {
 	case e.Partial != nil && !e.Partial.Response.Empty():
@@ -214,7 +218,8 @@ func (o *outlet) emit(e chat.Event) {
 	}
 }
 
-// announceAfter tells the user once that the work goes on. The returned function stops it.
+// announceAfter tells the user once, after d, that the work goes on; 0: never. The returned function stops it
+// and waits for a notice that is on its way.
 func (o *outlet) announceAfter(d time.Duration) (stop func()) {
 	if d <= 0 {
 		return func() {}
@@ -231,6 +236,7 @@ func (o *outlet) announceAfter(d time.Duration) (stop func()) {
 	}
 }
 
+// enqueue sends a message while the agent still runs.
 func (o *outlet) enqueue(slot int, resp chat.Response, hop string) {
 	ctx, cancel := context.WithTimeout(o.stage.work, lease)
 	defer cancel()
@@ -261,6 +267,7 @@ func (o *outlet) trace() []store.TraceEvent {
 	return o.events
 }
 
+// sent reports whether the agent gave parts of its answer.
 func (o *outlet) sent() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -13,29 +13,31 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// Plan is what is to be done with a message. Exactly one of Agent, Reply and Outcome is set.
+// Plan is what is to be done with a message: run Agent; or send Reply, with Outcome; or end with Outcome
+// alone.
 type Plan struct {
 	Agent   string        // run this agent
 	Message *chat.Message // what the agent gets instead of the message as it came; nil: that one
 	Command *chat.Command
 	Vars    map[string]string
-	History int // turns of history that the agent gets
-	Timeout time.Duration
+	History int           // turns of history that the agent gets
+	Timeout time.Duration // of the agent's run; more than 0
 
 	Reply   *chat.Response // answer at once
 	Outcome store.Outcome  // with Reply: the outcome; without: no answer at all
 
-	SetAgent *string // the user's choice from now on
+	SetAgent *string // with Reply: the user's choice from now on; empty takes it back, nil leaves it
 	Why      string  // one sentence for the trace: what decided
 }
 
-// Planner decides what is to be done with a message.
+// Planner decides what is to be done with a message. It is used by many goroutines; an error fails the turn.
 type Planner interface {
 	Plan(ctx context.Context, t store.Turn) (Plan, error)
 }
 
-// Agents runs agents. Run returns the terminal event and never panics.
+// Agents runs agents. It is used by many goroutines.
 type Agents interface {
+	// Run returns the terminal event. It calls emit from one goroutine at a time and never after it returned.
 	Run(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event
 }
 
@@ -51,7 +53,7 @@ type Settings struct {
 	Lanes   Lanes
 	Planner Planner
 	Agents  Agents
-	// Enqueued is called after deliveries were put into the outbox.
+	// Enqueued is called after deliveries were put into the outbox, by any goroutine.
 	Enqueued func()
 	// MaxConcurrent is how many agents may run at once.
 	MaxConcurrent int
@@ -64,14 +66,15 @@ type Settings struct {
 }
 
 const (
-	lease       = 10 * time.Second
+	lease       = 10 * time.Second // on a lane; also what a call of the store may take
 	renewEvery  = 3 * time.Second
-	pollEvery   = time.Second
-	maxAttempts = 3  // a message whose turn was cut so often by crashes is given up
-	hostWorkers = 16 // turns that the host answers by itself, at once
+	pollEvery   = time.Second // in case nobody calls Wake
+	maxAttempts = 3           // a message whose turn was cut so often by crashes is given up
+	hostWorkers = 16          // turns that the host answers by itself, at once
 )
 
-// Stage hands out turns. Start it once; Stop may be called at any time and any number of times.
+// Stage hands out turns. Start it once; Stop may be called at any time and any number of times, and Wake by
+// any goroutine.
 type Stage struct {
 	Settings
 	wake map[store.LaneKind]chan struct{}
@@ -95,7 +98,7 @@ func New(s Settings) *Stage {
 	return st
 }
 
-// Start begins to take turns.
+// Start begins to take turns and returns at once.
 func (s *Stage) Start() {
 	s.dispatchers.Go(func() { s.dispatch(store.LaneTurn, s.MaxConcurrent) })
 	s.dispatchers.Go(func() { s.dispatch(store.LaneNow, hostWorkers) })
@@ -118,7 +121,7 @@ func (s *Stage) wakeLane(k store.LaneKind) {
 }
 
 // Stop takes no new turns and waits for the running ones until ctx ends; then they are cut and their
-// messages go back to the inbox.
+// messages go back to the inbox. It returns when the last one is over.
 func (s *Stage) Stop(ctx context.Context) {
 	s.once.Do(func() { close(s.done) })
 	finished := make(chan struct{})
@@ -185,7 +188,7 @@ func (s *Stage) claim(kind store.LaneKind, free chan struct{}) bool {
 			s.wakeLane(kind)
 		})
 	}
-	return len(turns) == n && n > 0 && len(free) > 0
+	return len(turns) == n && len(free) > 0
 }
 
 // renew keeps the leases of everything that this process holds, until the last turn is over.
@@ -220,7 +223,8 @@ func (s *Stage) handle(t store.Turn) {
 		return
 	}
 	r.Trace = append(r.Trace, store.TraceEvent{
-		At: time.Now(), Hop: "turn.end", Detail: strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": "), Duration: time.Since(start),
+		At: time.Now(), Hop: "turn.end", Duration: time.Since(start),
+		Detail: strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": "),
 	})
 	if !s.finish(t, r, log) {
 		return
@@ -245,7 +249,8 @@ func report(log *slog.Logger, t store.Turn, r store.Result, took time.Duration) 
 	log.Log(context.Background(), level, "turn finished", attrs...)
 }
 
-// finish records the result; while the store is away it keeps trying until the lease is lost.
+// finish records the result and reports whether it did. While the store fails it keeps trying, until the
+// lease is lost or the turn is cut.
 func (s *Stage) finish(t store.Turn, r store.Result, log *slog.Logger) bool {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.work), lease)

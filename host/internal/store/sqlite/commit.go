@@ -26,7 +26,7 @@ type committer struct {
 	log    *slog.Logger
 	queue  chan *operation
 	done   chan struct{}
-	broken atomic.Pointer[error] // the disk failed; the process must not write any more
+	broken atomic.Pointer[error] // set once the disk failed or the file is gone: nothing is written any more
 
 	mu     sync.RWMutex // held for writing by close only
 	closed bool
@@ -36,7 +36,7 @@ type committer struct {
 type operation struct {
 	run     func(*writer) error
 	claimed atomic.Bool // by the committer, or by a caller that gave up
-	err     chan error  // buffered
+	err     chan error  // the result; buffered, since the caller may have left
 }
 
 var errClosed = errors.New("store: closed")
@@ -68,6 +68,7 @@ func (c *committer) do(ctx context.Context, run func(*writer) error) error {
 	}
 }
 
+// enqueue waits for a place in the queue.
 func (c *committer) enqueue(ctx context.Context, op *operation) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -82,8 +83,8 @@ func (c *committer) enqueue(ctx context.Context, op *operation) error {
 	}
 }
 
-// close waits for what is queued.
-func (c *committer) close() error {
+// close takes no more operations and waits for those that are queued. It may be called twice.
+func (c *committer) close() {
 	c.mu.Lock()
 	if !c.closed {
 		c.closed = true
@@ -91,7 +92,6 @@ func (c *committer) close() error {
 	}
 	c.mu.Unlock()
 	<-c.done
-	return nil
 }
 
 func (c *committer) loop(w *writer) {
@@ -127,6 +127,7 @@ func (c *committer) commit(w *writer, batch []*operation) {
 	}
 }
 
+// transaction returns what failed the batch as a whole; results get the errors of single operations.
 func (c *committer) transaction(w *writer, batch []*operation, results []error) error {
 	if err := c.broken.Load(); err != nil {
 		return *err
@@ -164,7 +165,8 @@ func (c *committer) fail(err error) {
 	}
 }
 
-// writer is the connection that writes. Only the committer's goroutine uses it.
+// writer is the connection that writes. Only the committer's goroutine uses it. Its statements take no
+// context: what has begun is ended, since others share the transaction.
 type writer struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
@@ -191,6 +193,7 @@ func (w *writer) isolated(run func(*writer) error) (err error) {
 	return run(w)
 }
 
+// statement prepares a query once and keeps it, so queries must come from a fixed set.
 func (w *writer) statement(query string) (*sql.Stmt, error) {
 	if s := w.prepared[query]; s != nil {
 		return s, nil
@@ -239,6 +242,7 @@ func (w *writer) each(query string, args []any, scan func(*sql.Rows) error) erro
 	return drain(rows, err, scan)
 }
 
+// drain calls scan for each row and closes rows. err is that of the query which made them.
 func drain(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
 	if err != nil {
 		return err

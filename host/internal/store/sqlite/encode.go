@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// micros is how times are stored.
+// micros is how times are stored: microseconds since 1970, 0 for none.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -23,7 +23,7 @@ func moment(us int64) time.Time {
 	return time.UnixMicro(us)
 }
 
-// errUnreadable is a row that was stored and cannot be understood. It must not hold up others.
+// errUnreadable means that a row was stored and cannot be understood. It must not hold up others.
 var errUnreadable = errors.New("store: a row cannot be decoded")
 
 func encode(v any) ([]byte, error) {

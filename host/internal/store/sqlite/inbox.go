@@ -38,6 +38,7 @@ func (s *Store) Append(ctx context.Context, in store.Inbound) (store.Appended, e
 	return out, nil
 }
 
+// insert adds a message and its lane, or counts it as a duplicate.
 func (s *Store) insert(w *writer, m store.InboundMessage, body []byte, in store.Inbound, out *store.Appended) error {
 	c := m.Message
 	cause, at := store.CauseOf(c), micros(s.now())
@@ -73,7 +74,7 @@ func (s *Store) insert(w *writer, m store.InboundMessage, body []byte, in store.
 	return trace(w, cause, in.Trace)
 }
 
-// laneOf moves a message to the lane of refusals when its user has too many in work.
+// laneOf moves a message to the lane of refusals when its user has too many that wait or run.
 func laneOf(w *writer, m store.InboundMessage, most int) (store.LaneKind, error) {
 	if m.Lane != store.LaneTurn || most <= 0 || m.Message.Refusal != nil {
 		return m.Lane, nil

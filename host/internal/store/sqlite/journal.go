@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -14,12 +15,9 @@ import (
 // trace writes events; those without a cause get the given one.
 func trace(w *writer, cause string, events []store.TraceEvent) error {
 	for _, e := range events {
-		c := e.Cause
-		if c == "" {
-			c = cause
-		}
-		if _, err := w.exec(`INSERT INTO trace (cause, delivery_id, at, hop, detail, duration_ns) VALUES (?, ?, ?, ?, ?, ?)`,
-			c, e.DeliveryID, micros(e.At), e.Hop, e.Detail, int64(e.Duration)); err != nil {
+		if _, err := w.exec(`INSERT INTO trace (cause, delivery_id, at, hop, detail, duration_ns)
+			VALUES (?, ?, ?, ?, ?, ?)`,
+			cmp.Or(e.Cause, cause), e.DeliveryID, micros(e.At), e.Hop, e.Detail, int64(e.Duration)); err != nil {
 			return err
 		}
 	}
@@ -38,7 +36,8 @@ func (s *Store) Trace(ctx context.Context, id string) ([]store.TraceEvent, error
 		return nil, err
 	}
 	var out []store.TraceEvent
-	rows, err := s.reads.QueryContext(ctx, `SELECT delivery_id, at, hop, detail, duration_ns FROM trace WHERE cause = ? ORDER BY at, seq`, cause)
+	rows, err := s.reads.QueryContext(ctx,
+		`SELECT delivery_id, at, hop, detail, duration_ns FROM trace WHERE cause = ? ORDER BY at, seq`, cause)
 	err = drain(rows, err, func(rows *sql.Rows) error {
 		e := store.TraceEvent{Cause: cause}
 		var at, took int64
@@ -55,16 +54,17 @@ func (s *Store) Trace(ctx context.Context, id string) ([]store.TraceEvent, error
 	return out, err
 }
 
-// causeOf finds what an id is about: a message of theirs, a delivery, a message of ours, or a reference.
+// causeOf finds the cause that an id is about: that of a user's message, of a delivery, of a message of ours
+// or of a trace, or a reference.
 func (s *Store) causeOf(ctx context.Context, id string) (cause string, err error) {
 	for _, query := range []string{
-		`SELECT cause FROM message WHERE cause = ? OR event_id = ? ORDER BY seq DESC LIMIT 1`,
-		`SELECT cause FROM delivery WHERE id = ? OR id = ?`,
-		`SELECT d.cause FROM part p JOIN delivery d ON d.id = p.delivery_id WHERE p.message_id = ? OR p.message_id = ? LIMIT 1`,
-		`SELECT cause FROM trace WHERE cause = ? OR cause = ? LIMIT 1`,
-		`SELECT cause FROM message WHERE reference = upper(?) OR reference = upper(?) ORDER BY seq DESC LIMIT 1`,
+		`SELECT cause FROM message WHERE cause = ?1 OR event_id = ?1 ORDER BY seq DESC LIMIT 1`,
+		`SELECT cause FROM delivery WHERE id = ?1`,
+		`SELECT d.cause FROM part p JOIN delivery d ON d.id = p.delivery_id WHERE p.message_id = ?1 LIMIT 1`,
+		`SELECT cause FROM trace WHERE cause = ?1 LIMIT 1`, // its message may be forgotten already
+		`SELECT cause FROM message WHERE reference = upper(?1) ORDER BY seq DESC LIMIT 1`,
 	} {
-		err := s.reads.QueryRowContext(ctx, query, id, id).Scan(&cause)
+		err := s.reads.QueryRowContext(ctx, query, id).Scan(&cause)
 		if err == nil || !errors.Is(err, sql.ErrNoRows) {
 			return cause, err
 		}
@@ -74,7 +74,8 @@ func (s *Store) causeOf(ctx context.Context, id string) (cause string, err error
 
 // AgentChoice implements store.Journal.
 func (s *Store) AgentChoice(ctx context.Context, conversation, userID string) (agent string, err error) {
-	err = s.reads.QueryRowContext(ctx, `SELECT agent FROM choice WHERE conversation = ? AND user_id = ?`, conversation, userID).Scan(&agent)
+	err = s.reads.QueryRowContext(ctx, `SELECT agent FROM choice WHERE conversation = ? AND user_id = ?`,
+		conversation, userID).Scan(&agent)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -107,8 +108,8 @@ func (s *Store) History(ctx context.Context, conversation, agent string, n int) 
 		return nil, nil
 	}
 	var out []chat.Turn
-	rows, err := s.reads.QueryContext(ctx, `SELECT turn FROM history WHERE conversation = ? AND agent = ? ORDER BY seq DESC LIMIT ?`,
-		conversation, agent, n)
+	rows, err := s.reads.QueryContext(ctx,
+		`SELECT turn FROM history WHERE conversation = ? AND agent = ? ORDER BY seq DESC LIMIT ?`, conversation, agent, n)
 	err = drain(rows, err, func(rows *sql.Rows) error {
 		var body []byte
 		if err := rows.Scan(&body); err != nil {
@@ -148,20 +149,23 @@ func (s *Store) LastTimes(ctx context.Context) (map[string]store.Times, error) {
 	})
 }
 
-// pruned is how many rows one commit forgets, so that nothing waits long behind it.
-const pruned = 500
+// pruneBatch is how many rows one commit forgets, so that nothing waits long behind it.
+const pruneBatch = 500
 
-// Prune implements store.Store. A message goes together with its deliveries and its trace, when all of them
-// are settled.
+// Prune implements store.Store. Messages and deliveries go by the time at which they were settled, each by
+// its own; the trace goes when its message is no more.
 func (s *Store) Prune(ctx context.Context, t time.Time) error {
 	before := micros(t)
 	for _, query := range []string{
-		`DELETE FROM part WHERE (message_id, platform, account) IN (SELECT p.message_id, p.platform, p.account FROM delivery d
-			JOIN part p ON p.delivery_id = d.id WHERE d.settled_at > 0 AND d.settled_at < ? LIMIT ?)`,
+		`DELETE FROM part WHERE (message_id, platform, account) IN
+			(SELECT p.message_id, p.platform, p.account FROM delivery d JOIN part p ON p.delivery_id = d.id
+			WHERE d.settled_at > 0 AND d.settled_at < ? LIMIT ?)`,
 		`DELETE FROM delivery WHERE seq IN (SELECT seq FROM delivery WHERE settled_at > 0 AND settled_at < ? LIMIT ?)`,
 		`DELETE FROM message WHERE seq IN (SELECT seq FROM message WHERE outcome IS NOT NULL AND done_at < ? LIMIT ?)`,
-		`DELETE FROM receipt WHERE (id, platform, account) IN (SELECT id, platform, account FROM receipt WHERE stored_at < ? LIMIT ?)`,
-		`DELETE FROM notice WHERE (id, platform, account) IN (SELECT id, platform, account FROM notice WHERE stored_at < ? LIMIT ?)`,
+		`DELETE FROM receipt WHERE (id, platform, account) IN
+			(SELECT id, platform, account FROM receipt WHERE stored_at < ? LIMIT ?)`,
+		`DELETE FROM notice WHERE (id, platform, account) IN
+			(SELECT id, platform, account FROM notice WHERE stored_at < ? LIMIT ?)`,
 		`DELETE FROM history WHERE seq IN (SELECT seq FROM history WHERE stored_at < ? LIMIT ?)`,
 		`DELETE FROM trace WHERE seq IN (SELECT t.seq FROM trace t WHERE t.at < ?
 			AND NOT EXISTS (SELECT 1 FROM message m WHERE m.cause = t.cause) LIMIT ?)`,
@@ -169,13 +173,13 @@ func (s *Store) Prune(ctx context.Context, t time.Time) error {
 		for {
 			var n int64
 			err := s.commit.do(ctx, func(w *writer) (err error) {
-				n, err = w.exec(query, before, pruned)
+				n, err = w.exec(query, before, pruneBatch)
 				return err
 			})
 			if err != nil {
 				return err
 			}
-			if n < pruned {
+			if n < pruneBatch {
 				break
 			}
 		}

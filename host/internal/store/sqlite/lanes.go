@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 // Claim implements store.Lanes.
@@ -42,7 +43,8 @@ func (s *Store) Claim(
 		}
 		for _, t := range turns {
 			if _, err := w.exec(`UPDATE lane SET owner = ?, lease_until = ?, epoch = ?, attempt = ?
-				WHERE conversation = ? AND kind = ?`, owner, micros(now.Add(lease)), t.Epoch, t.Attempt, t.Conversation, string(kind)); err != nil {
+				WHERE conversation = ? AND kind = ?`,
+				owner, micros(now.Add(lease)), t.Epoch, t.Attempt, t.Conversation, string(kind)); err != nil {
 				return err
 			}
 		}
@@ -82,11 +84,12 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) er
 	})
 }
 
-// Release implements store.Lanes. The attempt is not counted: nothing went wrong with the message.
+// Release implements store.Lanes. The attempt is not counted, since nothing went wrong with the message.
 func (s *Store) Release(ctx context.Context, t store.Turn) error {
 	return s.commit.do(ctx, func(w *writer) error {
 		_, err := w.exec(`UPDATE lane SET owner = '', lease_until = 0, attempt = attempt - 1
-			WHERE conversation = ? AND kind = ? AND head = ? AND epoch = ?`, t.Conversation, string(t.Lane), t.Seq, t.Epoch)
+			WHERE conversation = ? AND kind = ? AND head = ? AND epoch = ? AND owner <> ''`,
+			t.Conversation, string(t.Lane), t.Seq, t.Epoch)
 		return err
 	})
 }
@@ -117,7 +120,10 @@ func (s *Store) Finish(ctx context.Context, t store.Turn, r store.Result) error 
 		if err := s.enqueue(w, r.Deliveries); err != nil {
 			return err
 		}
-		if err := s.remember(w, t, r); err != nil {
+		if err := chooseAgent(w, t, r.SetAgent); err != nil {
+			return err
+		}
+		if err := s.appendHistory(w, t.Conversation, r.HistoryAgent, r.History); err != nil {
 			return err
 		}
 		if err := trace(w, t.Cause, r.Trace); err != nil {
@@ -154,29 +160,32 @@ func advance(w *writer, t store.Turn) error {
 	return err
 }
 
-// remember stores the user's choice of an agent and the history.
-func (s *Store) remember(w *writer, t store.Turn, r store.Result) error {
+// chooseAgent stores the user's choice of an agent: nil leaves it, an empty name takes it back.
+func chooseAgent(w *writer, t store.Turn, agent *string) (err error) {
 	user := t.Message.User.ID
-	var err error
 	switch {
-	case r.SetAgent == nil:
-	case *r.SetAgent == "":
+	case agent == nil:
+	case *agent == "":
 		_, err = w.exec(`DELETE FROM choice WHERE conversation = ? AND user_id = ?`, t.Conversation, user)
 	default:
 		_, err = w.exec(`INSERT INTO choice (conversation, user_id, agent) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET agent = excluded.agent`, t.Conversation, user, *r.SetAgent)
+			ON CONFLICT DO UPDATE SET agent = excluded.agent`, t.Conversation, user, *agent)
 	}
-	for _, turn := range r.History {
+	return err
+}
+
+func (s *Store) appendHistory(w *writer, conversation, agent string, turns []chat.Turn) error {
+	for _, turn := range turns {
+		body, err := encode(turn)
 		if err != nil {
 			return err
 		}
-		var body []byte
-		if body, err = encode(turn); err == nil {
-			_, err = w.exec(`INSERT INTO history (conversation, agent, turn, stored_at) VALUES (?, ?, ?, ?)`,
-				t.Conversation, r.HistoryAgent, body, micros(s.now()))
+		if _, err := w.exec(`INSERT INTO history (conversation, agent, turn, stored_at) VALUES (?, ?, ?, ?)`,
+			conversation, agent, body, micros(s.now())); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // QueueOf implements store.Lanes.

@@ -25,7 +25,7 @@ var migrations embed.FS
 
 // Options of Open.
 type Options struct {
-	Logger *slog.Logger
+	Logger *slog.Logger // required
 	// Now is the clock; nil takes the system's.
 	Now func() time.Time
 }
@@ -52,9 +52,9 @@ var _ store.Store = (*Store)(nil)
 // readers is how many connections there are for reading.
 const readers = 4
 
-// Open opens the store in the file at path and makes it when it is not there. A file that another process
-// uses, or that a newer version wrote, is refused. What a dead process left half done is put in order:
-// its lanes are free, and what it was sending is unknown.
+// Open opens the store in the file at path and makes it when it is not there; its folder must be there. A
+// file that another process uses, or that a newer version wrote, is refused. What a dead process left half
+// done is put in order: its lanes are free, and what it was sending is unknown. ctx bounds the opening only.
 func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -109,6 +109,7 @@ func (s *Store) occupy(path string) error {
 	return f.Close()
 }
 
+// open returns a pool of connections; more is added to the parameters of each.
 func open(path string, connections int, more string) (*sql.DB, error) {
 	// FULL: a commit is on disk when it returns, over power loss too. Checkpoints are made beside the
 	// writes; the automatic one is for a day on which that does not keep up.
@@ -124,6 +125,7 @@ func open(path string, connections int, more string) (*sql.DB, error) {
 	return db, nil
 }
 
+// migrate brings the file to the newest schema.
 func migrate(ctx context.Context, db *sql.DB, path string) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -139,8 +141,8 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 	}
 	sources := p.ListSources()
 	if newest := sources[len(sources)-1].Version; have > newest {
-		return fmt.Errorf("the store %s was written by a newer aofd (schema %d, this one knows %d): use that version, or restore a backup",
-			path, have, newest)
+		return fmt.Errorf("the store %s was written by a newer aofd (schema %d, this one knows %d): "+
+			"use that version, or restore a backup", path, have, newest)
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bring the store %s to the current schema: %w", path, err)
@@ -154,10 +156,10 @@ func (s *Store) recover(ctx context.Context) error {
 		if _, err := w.exec(`UPDATE lane SET owner = '', lease_until = 0 WHERE owner <> ''`); err != nil {
 			return err
 		}
-		n, err := s.expire(w, `state = 'sending'`)
+		n, err := s.markUnknown(w, `state = 'sending'`)
 		if n > 0 {
-			s.log.Warn("messages were being sent when the daemon died: nobody knows whether they went out, so they are not sent again",
-				"count", n)
+			s.log.Warn("messages were being sent when the daemon died: nobody knows whether they went out, "+
+				"so they are not sent again", "count", n)
 		}
 		return err
 	})
@@ -197,7 +199,8 @@ func (s *Store) lost() bool {
 func (s *Store) Ping(ctx context.Context) error {
 	s.lost()
 	return s.commit.do(ctx, func(w *writer) error {
-		_, err := w.exec(`INSERT INTO pulse (one, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at`, micros(s.now()))
+		_, err := w.exec(`INSERT INTO pulse (one, at) VALUES (1, ?)
+			ON CONFLICT DO UPDATE SET at = excluded.at`, micros(s.now()))
 		return err
 	})
 }
@@ -212,11 +215,11 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// release closes what is open, writes first.
+// release closes what is open; what is queued is written first. It may be called when Open stopped halfway.
 func (s *Store) release() error {
 	var errs []error
 	if s.commit != nil {
-		errs = append(errs, s.commit.close())
+		s.commit.close()
 	}
 	for _, db := range []*sql.DB{s.reads, s.writes} {
 		if db != nil {

@@ -19,8 +19,8 @@ func (s *Store) enqueue(w *writer, deliveries []store.Delivery) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.exec(`INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id, agent, response,
-				created_at, expires_at, state, next_at)
+		if _, err := w.exec(`INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id,
+				agent, response, created_at, expires_at, state, next_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?) ON CONFLICT DO NOTHING`,
 			d.ID, d.Cause, d.Ordinal, d.Platform, d.Account, d.Conversation, d.ChannelID, d.Agent, response,
 			micros(d.CreatedAt), micros(d.ExpiresAt), micros(d.NextAt)); err != nil {
@@ -30,6 +30,7 @@ func (s *Store) enqueue(w *writer, deliveries []store.Delivery) error {
 	return nil
 }
 
+// deliveryColumns are what scanDelivery reads, in its order.
 const deliveryColumns = `id, cause, ordinal, platform, account, conversation, channel_id, agent, response,
 	created_at, expires_at, state, attempt, message_ids, next_at, error`
 
@@ -37,6 +38,7 @@ const deliveryColumns = `id, cause, ordinal, platform, account, conversation, ch
 const oldest = `NOT EXISTS (SELECT 1 FROM delivery o
 	WHERE o.conversation = d.conversation AND o.seq < d.seq AND o.state IN ('queued', 'sending'))`
 
+// scanDelivery reads a row of deliveryColumns. With errUnreadable the id is set all the same.
 func scanDelivery(row interface{ Scan(...any) error }) (d store.Delivery, err error) {
 	var response []byte
 	var created, expires, next int64
@@ -69,10 +71,10 @@ func (s *Store) ClaimDeliveries(
 		out = nil
 		var broken []string
 		now := micros(s.now())
-		if _, err := s.expire(w, `state = 'sending' AND lease_until <= ? AND owner <> ?`, now, owner); err != nil {
+		if _, err := s.markUnknown(w, `state = 'sending' AND lease_until <= ? AND owner <> ?`, now, owner); err != nil {
 			return err
 		}
-		if err := s.expireQueued(w, now); err != nil {
+		if err := s.expire(w, now); err != nil {
 			return err
 		}
 		err := w.each(`SELECT `+deliveryColumns+` FROM delivery d WHERE state = 'queued' AND next_at <= ?
@@ -110,8 +112,9 @@ func (s *Store) ClaimDeliveries(
 	return out, nil
 }
 
-// expire makes deliveries unknown whose sender is gone. Receipts that came meanwhile are applied.
-func (s *Store) expire(w *writer, which string, args ...any) (int, error) {
+// markUnknown makes deliveries unknown whose sender is gone, and returns how many. which is a condition on
+// the delivery table, with its args.
+func (s *Store) markUnknown(w *writer, which string, args ...any) (int, error) {
 	failure, err := encode(chat.DeliveryError{
 		Reason: chat.ReasonOutcomeUnknown, Message: "the daemon ended while the message was being sent",
 		Hint: "a receipt will tell whether it arrived; it is not sent again",
@@ -119,21 +122,25 @@ func (s *Store) expire(w *writer, which string, args ...any) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return s.close(w, store.StateUnknown, string(failure), "send.unknown", "its sender is gone", which, args...)
+	return s.settleAll(w, store.StateUnknown, string(failure), "send.unknown", "its sender is gone", which, args...)
 }
 
-// expireQueued ends deliveries that are of no use any more.
-func (s *Store) expireQueued(w *writer, now int64) error {
-	_, err := s.close(w, store.StateExpired, "", "send.expired", "it was not sent in time",
+// expire ends deliveries that are of no use any more.
+func (s *Store) expire(w *writer, now int64) error {
+	_, err := s.settleAll(w, store.StateExpired, "", "send.expired", "it was not sent in time",
 		`state = 'queued' AND expires_at > 0 AND expires_at <= ?`, now)
 	return err
 }
 
-// close moves deliveries to a state in which they stay, and says so in the trace.
-func (s *Store) close(w *writer, state store.DeliveryState, failure, hop, why, which string, args ...any) (int, error) {
-	var found []store.Delivery
-	err := w.each(`SELECT `+deliveryColumns+` FROM delivery WHERE `+which, args, func(rows *sql.Rows) error {
-		d, err := scanDelivery(rows)
+// settleAll moves the deliveries that match which to a state that ends them, says so in the trace, and
+// applies the receipts that came before. It returns how many matched.
+func (s *Store) settleAll(
+	w *writer, state store.DeliveryState, failure, hop, why, which string, args ...any,
+) (int, error) {
+	var found []struct{ ID, Cause string }
+	err := w.each(`SELECT id, cause FROM delivery WHERE `+which, args, func(rows *sql.Rows) error {
+		var d struct{ ID, Cause string }
+		err := rows.Scan(&d.ID, &d.Cause)
 		found = append(found, d)
 		return err
 	})
@@ -176,8 +183,9 @@ func (s *Store) Settle(ctx context.Context, v store.Settlement) error {
 		} else if v.Deferred {
 			attempt--
 		}
-		n, err := w.exec(`UPDATE delivery SET state = ?, attempt = ?, next_at = ?, message_ids = ?, error = ?, settled_at = ?,
-			owner = '', lease_until = 0 WHERE id = ? AND attempt = ? AND state = 'sending'`,
+		n, err := w.exec(`UPDATE delivery SET state = ?, attempt = ?, next_at = ?, message_ids = ?, error = ?,
+				settled_at = ?, owner = '', lease_until = 0
+			WHERE id = ? AND attempt = ? AND state = 'sending'`,
 			string(v.State), attempt, micros(v.NextAt), string(ids), string(failure), settled, v.DeliveryID, v.Attempt)
 		if err != nil || n == 0 {
 			return err // not the current attempt
@@ -186,7 +194,8 @@ func (s *Store) Settle(ctx context.Context, v store.Settlement) error {
 	})
 }
 
-// settled records the parts that are out and what receipts already said about them.
+// settled records what comes with the end of an attempt: the parts that are out, the trace, what is sent
+// instead, and what receipts already said.
 func (s *Store) settled(w *writer, v store.Settlement, now int64) error {
 	var cause, platform, account string
 	if _, err := w.row(`SELECT cause, platform, account FROM delivery WHERE id = ?`, []any{v.DeliveryID},
@@ -244,28 +253,34 @@ func (s *Store) receive(w *writer, r chat.Receipt) error {
 	return s.applyReceipts(w, id)
 }
 
-// ranks order what can become of a message; failed and deleted stand apart.
-var ranks = map[chat.ReceiptStatus]int{
+// receiptRanks say how far a message got; failed and deleted stand apart.
+var receiptRanks = map[chat.ReceiptStatus]int{
 	chat.ReceiptSent: 1, chat.ReceiptDelivered: 2, chat.ReceiptRead: 3, chat.ReceiptPlayed: 3,
 }
 
-// settledByReceipts are the states that a receipt may change.
-var settledByReceipts = []store.DeliveryState{store.StateSent, store.StateDelivered, store.StateRead, store.StateUnknown}
+// stateRanks say the same of deliveries; unknown has none. rankStates is the reverse.
+var (
+	stateRanks = map[store.DeliveryState]int{store.StateSent: 1, store.StateDelivered: 2, store.StateRead: 3}
+	rankStates = map[int]store.DeliveryState{1: store.StateSent, 2: store.StateDelivered, 3: store.StateRead}
+)
 
-var risen = map[int]store.DeliveryState{1: store.StateSent, 2: store.StateDelivered, 3: store.StateRead}
+// settledByReceipts are the states that a receipt may change.
+var settledByReceipts = []store.DeliveryState{
+	store.StateSent, store.StateDelivered, store.StateRead, store.StateUnknown,
+}
 
 // applyReceipts works out the state of a delivery from all receipts about it, so that the order of their
 // arrival does not matter. What is queued or being sent is left alone until its attempt ends.
 func (s *Store) applyReceipts(w *writer, id string) error {
 	var state, ids, cause, platform, account string
 	var response []byte
-	ok, err := w.row(`SELECT state, message_ids, cause, platform, account, response FROM delivery WHERE id = ?`, []any{id},
-		&state, &ids, &cause, &platform, &account, &response)
+	ok, err := w.row(`SELECT state, message_ids, cause, platform, account, response FROM delivery WHERE id = ?`,
+		[]any{id}, &state, &ids, &cause, &platform, &account, &response)
 	if err != nil || !ok {
 		return err
 	}
-	now := store.DeliveryState(state)
-	if !slices.Contains(settledByReceipts, now) {
+	current := store.DeliveryState(state)
+	if !slices.Contains(settledByReceipts, current) {
 		return nil
 	}
 	var parts []string
@@ -279,8 +294,8 @@ func (s *Store) applyReceipts(w *writer, id string) error {
 	if len(parts) == 0 && !single(response) {
 		return nil // nobody knows how many parts there were, so receipts for some prove nothing about the others
 	}
-	next, failure := reports.conclude(now, parts)
-	if next == now {
+	next, failure := reports.conclude(current, parts)
+	if next == current {
 		return nil
 	}
 	if _, err := w.exec(`UPDATE delivery SET state = ?, error = ?, settled_at = ? WHERE id = ?`,
@@ -306,6 +321,7 @@ func single(response []byte) bool {
 // maxSingle is what every platform takes in one message, in bytes.
 const maxSingle = 900
 
+// failureText is a stored error as one sentence; empty when there is none.
 func failureText(failure string) string {
 	var e chat.DeliveryError
 	if failure == "" || json.Unmarshal([]byte(failure), &e) != nil {
@@ -316,11 +332,12 @@ func failureText(failure string) string {
 
 // report is the best that receipts tell of one part.
 type report struct {
-	rank    int
+	rank    int // see receiptRanks
 	failed  bool
-	failure string
+	failure string // with failed: a chat.DeliveryError as JSON, or empty
 }
 
+// reports has what receipts tell of a delivery, by the platform's id of the message.
 type reports map[string]report
 
 // reportsOn gathers the receipts of a delivery by message.
@@ -335,7 +352,7 @@ func reportsOn(w *writer, id, platform, account string) (reports, error) {
 				return err
 			}
 			r := out[message]
-			r.rank = max(r.rank, ranks[chat.ReceiptStatus(status)])
+			r.rank = max(r.rank, receiptRanks[chat.ReceiptStatus(status)])
 			if chat.ReceiptStatus(status) == chat.ReceiptFailed {
 				r.failed, r.failure = true, failure
 			}
@@ -346,26 +363,26 @@ func reportsOn(w *writer, id, platform, account string) (reports, error) {
 }
 
 // conclude returns the state of a delivery with these parts. All its parts must have got as far; one that
-// failed, and did not arrive all the same, fails it. States never fall.
-func (rs reports) conclude(now store.DeliveryState, parts []string) (next store.DeliveryState, failure string) {
+// failed, and did not arrive all the same, fails it. Otherwise a state never goes back, such as from read to
+// sent.
+func (rs reports) conclude(current store.DeliveryState, parts []string) (next store.DeliveryState, failure string) {
 	if len(parts) == 0 { // its answer was lost: what receipts name is all there is
 		for id := range rs {
 			parts = append(parts, id)
 		}
 	}
-	least := 3
+	least := stateRanks[store.StateRead]
 	for _, id := range parts {
 		r := rs[id]
-		if r.failed && r.rank < ranks[chat.ReceiptDelivered] {
+		if r.failed && r.rank < receiptRanks[chat.ReceiptDelivered] {
 			return store.StateFailed, r.failure
 		}
 		least = min(least, r.rank)
 	}
-	current := map[store.DeliveryState]int{store.StateSent: 1, store.StateDelivered: 2, store.StateRead: 3}[now]
-	if least > current {
-		return risen[least], ""
+	if least > stateRanks[current] {
+		return rankStates[least], ""
 	}
-	return now, ""
+	return current, ""
 }
 
 // NextDue implements store.Outbox.

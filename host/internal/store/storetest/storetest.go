@@ -290,6 +290,7 @@ func (h *harness) renew() {
 func (h *harness) release() {
 	t := h.turn("ann", 1)
 	h.ok(h.store.Release(h.ctx(), t))
+	h.ok(h.store.Release(h.ctx(), t)) // repeated, as every call may be
 	again := h.claim(10)
 	equal(h, "claimed again", len(again), 1)
 	equal(h, "attempt", again[0].Attempt, 1)
