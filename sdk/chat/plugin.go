@@ -20,6 +20,8 @@ const (
 	CapInteractive    = "interactive"     // actions can be tapped
 	CapFiles          = "files"           // files can be received and sent
 	CapIdempotentSend = "idempotent_send" // a repeated delivery id is sent once
+	CapSignals        = "signals"         // messages can be marked as read, and typing shown
+	CapMedia          = "media"           // files of messages can be fetched
 )
 
 // PluginInfo describes a plugin; as JSON it is the plugin's manifest.
@@ -56,6 +58,25 @@ type Limits struct {
 	ActionIDMax        uint32 `json:"action_id_max,omitempty"` // bytes
 	PerAccount         Rate   `json:"per_account,omitzero"`
 	PerRecipient       Rate   `json:"per_recipient,omitzero"`
+
+	CaptionMax      uint32 `json:"caption_max,omitempty"`
+	HeaderMax       uint32 `json:"header_max,omitempty"`
+	FooterMax       uint32 `json:"footer_max,omitempty"`
+	ListLabelMax    uint32 `json:"list_label_max,omitempty"`
+	SectionTitleMax uint32 `json:"section_title_max,omitempty"`
+	ContactsMax     uint32 `json:"contacts_max,omitempty"`
+	NativeBytesMax  uint32 `json:"native_bytes_max,omitempty"`
+	// ReplyWindow is how long after a person's last message a free answer may go out; 0: always. It is whole
+	// seconds on the wire.
+	ReplyWindow time.Duration `json:"reply_window_ns,omitempty"`
+	Media       []MediaLimit  `json:"media,omitempty"` // files that the platform takes
+}
+
+// MediaLimit is a kind of file that a platform takes.
+type MediaLimit struct {
+	Type     MediaType `json:"type"`
+	MimeType string    `json:"mime_type"` // without parameters; */* means any
+	MaxBytes uint64    `json:"max_bytes"`
 }
 
 // Rate is a token bucket: Burst at once, one more every Period. The zero value is unlimited.
@@ -68,6 +89,7 @@ type Rate struct {
 type Account struct {
 	ID          string `json:"id"` // as in Message.Account
 	DisplayName string `json:"display_name,omitempty"`
+	Rate        Rate   `json:"rate,omitzero"` // when it differs from Limits.PerAccount
 }
 
 // Severity of a Diagnostic.

@@ -1,6 +1,9 @@
 package chat
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Response is what an agent answers.
 type Response struct {
@@ -130,6 +133,9 @@ type Delivery struct {
 	Response  Response
 	Attempt   int // from 1
 	PartsSent int // parts that are with the platform already and are not sent again
+	// LastInboundAt is when the recipient last wrote in this chat, by the platform's clock; zero when that is
+	// not known.
+	LastInboundAt time.Time
 }
 
 // Sent is what became of a Delivery.
@@ -137,6 +143,9 @@ type Sent struct {
 	MessageIDs   []string // the platform's, in order; the last one carries the actions
 	Degradations []Degradation
 	Duplicate    bool // the platform had this delivery already
+	// Held is true when only a notice went out, since the reply window is over. The answer is sent as the same
+	// delivery once the recipient has written again.
+	Held bool
 }
 
 // Degradation is something that was shown in a lesser way.

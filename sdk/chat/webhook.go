@@ -120,4 +120,6 @@ type DeliveryError struct {
 	Message      string `json:"message"`
 	Hint         string `json:"hint,omitempty"`
 	Permanent    bool   `json:"permanent,omitempty"`
+	// RetryAfter is how long to wait before it is tried again; 0 means not known.
+	RetryAfter time.Duration `json:"retry_after_ns,omitempty"`
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/aof-dev/aofd/sdk/chat"
 	"github.com/aof-dev/aofd/sdk/version"
@@ -187,6 +188,41 @@ func (l *life) SendResponse(ctx context.Context, d chat.Delivery) (s chat.Sent, 
 	}()
 	defer recovered("SendResponse", &err)
 	return p.SendResponse(ctx, d)
+}
+
+// SendSignal implements wire.Platform.
+func (l *life) SendSignal(ctx context.Context, c chat.Courtesy) (lasts time.Duration, err error) {
+	p, done, err := l.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	defer recovered("SendSignal", &err)
+	if s, ok := p.(Signaler); ok {
+		return s.SendSignal(ctx, c)
+	}
+	return 0, cannot("show signals")
+}
+
+// FetchMedia implements wire.Platform.
+func (l *life) FetchMedia(
+	ctx context.Context, r chat.MediaRef, begin func(chat.MediaInfo) error, write func([]byte) error,
+) (err error) {
+	p, done, err := l.enter()
+	if err != nil {
+		return err
+	}
+	defer done()
+	defer recovered("FetchMedia", &err)
+	if f, ok := p.(MediaFetcher); ok {
+		return f.FetchMedia(ctx, r, begin, write)
+	}
+	return cannot("fetch files")
+}
+
+// cannot is for what a platform may leave out.
+func cannot(what string) error {
+	return &chat.Error{Reason: chat.ReasonUnsupportedContent, Permanent: true, Text: "this platform cannot " + what}
 }
 
 // recovered turns a panic of the author's code into an error of this call, so that the others live.

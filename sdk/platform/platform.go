@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"time"
 
 	"github.com/aof-dev/aofd/sdk/chat"
 )
@@ -29,6 +30,20 @@ type HealthChecker interface {
 // AccountLister is a Platform that knows the identities it speaks for.
 type AccountLister interface {
 	Accounts() []chat.Account
+}
+
+// Signaler is a Platform that can mark messages as read or show that somebody is typing. Its Info has
+// chat.CapSignals.
+type Signaler interface {
+	// SendSignal returns how long the signal lasts by itself; 0 when it stays or nobody knows.
+	SendSignal(ctx context.Context, c chat.Courtesy) (lasts time.Duration, err error)
+}
+
+// MediaFetcher is a Platform that can fetch files of messages. Its Info has chat.CapMedia.
+type MediaFetcher interface {
+	// FetchMedia calls begin once and then write for each piece of the file, in order; their errors end the
+	// call. It returns an error when the file is not whole, too large or not what it was said to be.
+	FetchMedia(ctx context.Context, r chat.MediaRef, begin func(chat.MediaInfo) error, write func([]byte) error) error
 }
 
 // Validator is a configuration that checks more than its schema says. Diagnostics never quote secrets.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -55,12 +56,13 @@ func (c *PluginClient) Drain(ctx context.Context) error {
 // PlatformClient calls a platform. Its methods may be called by many goroutines; their errors are
 // *chat.Error.
 type PlatformClient struct {
-	rpc platformv1.TriggerPlatformServiceClient
+	rpc   platformv1.TriggerPlatformServiceClient
+	media platformv1.MediaServiceClient
 }
 
 // NewPlatformClient returns a client over conn.
 func NewPlatformClient(conn grpc.ClientConnInterface) *PlatformClient {
-	return &PlatformClient{platformv1.NewTriggerPlatformServiceClient(conn)}
+	return &PlatformClient{platformv1.NewTriggerPlatformServiceClient(conn), platformv1.NewMediaServiceClient(conn)}
 }
 
 // VerifySignature asks whether a request is from the platform.
@@ -79,6 +81,50 @@ func (c *PlatformClient) ParseMessage(ctx context.Context, r chat.Request) (chat
 func (c *PlatformClient) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error) {
 	out, err := c.rpc.SendResponse(ctx, toDelivery(d))
 	return fromSent(out), fromStatus(err, true)
+}
+
+// SendSignal shows a courtesy and returns how long it lasts by itself; 0 when nobody knows.
+func (c *PlatformClient) SendSignal(ctx context.Context, signal chat.Courtesy) (time.Duration, error) {
+	out, err := c.rpc.SendSignal(ctx, toCourtesy(signal))
+	return time.Duration(out.GetLastsMs()) * time.Millisecond, fromStatus(err, false)
+}
+
+// FetchMedia calls begin once and then write for each piece of the file, in order. An error of either ends
+// the call and is returned as it is. What was written is worth nothing when FetchMedia returns an error.
+func (c *PlatformClient) FetchMedia(
+	ctx context.Context, r chat.MediaRef, begin func(chat.MediaInfo) error, write func([]byte) error,
+) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // so that a stream that is left early ends on the other side, too
+	stream, err := c.media.FetchMedia(ctx, &platformv1.FetchMediaRequest{
+		Account: r.Account, MediaId: r.MediaID, MaxBytes: r.MaxBytes,
+	})
+	if err != nil {
+		return fromStatus(err, false)
+	}
+	for begun := false; ; {
+		piece, err := stream.Recv()
+		switch {
+		case errors.Is(err, io.EOF) && begun:
+			return nil
+		case errors.Is(err, io.EOF):
+			return &chat.Error{Reason: chat.ReasonInternal, Text: "the plugin ended the stream without saying what the file is"}
+		case err != nil:
+			return fromStatus(err, false)
+		}
+		switch info := piece.GetInfo(); {
+		case info != nil && !begun:
+			begun = true
+			err = begin(chat.MediaInfo{MimeType: info.GetMimeType(), Size: info.GetSize(), SHA256: info.GetSha256()})
+		case info == nil && begun:
+			err = write(piece.GetData())
+		default:
+			err = &chat.Error{Reason: chat.ReasonInternal, Text: "the plugin's stream of the file is out of order"}
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // AgentInfo describes an agent.

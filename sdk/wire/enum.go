@@ -67,6 +67,11 @@ var actionStyles = pairs(map[chat.ActionStyle]platformv1.ActionStyle{
 	chat.ActionDanger:    platformv1.ActionStyle_ACTION_STYLE_DANGER,
 })
 
+var signals = pairs(map[chat.Signal]platformv1.Signal{
+	chat.SignalRead:   platformv1.Signal_SIGNAL_READ,
+	chat.SignalTyping: platformv1.Signal_SIGNAL_TYPING,
+})
+
 var verdicts = pairs(map[chat.Verdict]platformv1.Verdict{
 	chat.VerdictValid:     platformv1.Verdict_VERDICT_VALID,
 	chat.VerdictInvalid:   platformv1.Verdict_VERDICT_INVALID,

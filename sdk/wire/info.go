@@ -40,6 +40,12 @@ func toLimits(l chat.Limits) *pluginv1.Limits {
 		ButtonLabelMax: l.ButtonLabelMax, ListRowsMax: l.ListRowsMax, ListSectionsMax: l.ListSectionsMax,
 		RowTitleMax: l.RowTitleMax, RowDescriptionMax: l.RowDescriptionMax, ActionIdMax: l.ActionIDMax,
 		PerAccount: toRate(l.PerAccount), PerRecipient: toRate(l.PerRecipient),
+		CaptionMax: l.CaptionMax, HeaderMax: l.HeaderMax, FooterMax: l.FooterMax, ListLabelMax: l.ListLabelMax,
+		SectionTitleMax: l.SectionTitleMax, ContactsMax: l.ContactsMax, NativeBytesMax: l.NativeBytesMax,
+		ReplyWindowSecs: uint32(max(l.ReplyWindow/time.Second, 0)),
+		Media: each(l.Media, func(m chat.MediaLimit) *pluginv1.MediaLimit {
+			return &pluginv1.MediaLimit{Type: mediaTypes.number[m.Type], MimeType: m.MimeType, MaxBytes: m.MaxBytes}
+		}),
 	}
 }
 
@@ -49,6 +55,12 @@ func fromLimits(l *pluginv1.Limits) chat.Limits {
 		ButtonLabelMax: l.GetButtonLabelMax(), ListRowsMax: l.GetListRowsMax(), ListSectionsMax: l.GetListSectionsMax(),
 		RowTitleMax: l.GetRowTitleMax(), RowDescriptionMax: l.GetRowDescriptionMax(), ActionIDMax: l.GetActionIdMax(),
 		PerAccount: fromRate(l.GetPerAccount()), PerRecipient: fromRate(l.GetPerRecipient()),
+		CaptionMax: l.GetCaptionMax(), HeaderMax: l.GetHeaderMax(), FooterMax: l.GetFooterMax(),
+		ListLabelMax: l.GetListLabelMax(), SectionTitleMax: l.GetSectionTitleMax(), ContactsMax: l.GetContactsMax(),
+		NativeBytesMax: l.GetNativeBytesMax(), ReplyWindow: time.Duration(l.GetReplyWindowSecs()) * time.Second,
+		Media: each(l.GetMedia(), func(m *pluginv1.MediaLimit) chat.MediaLimit {
+			return chat.MediaLimit{Type: mediaTypes.word[m.GetType()], MimeType: m.GetMimeType(), MaxBytes: m.GetMaxBytes()}
+		}),
 	}
 }
 
@@ -81,11 +93,11 @@ func fromDiagnostic(d *pluginv1.Diagnostic) chat.Diagnostic {
 }
 
 func toAccount(a chat.Account) *pluginv1.Account {
-	return &pluginv1.Account{Id: a.ID, DisplayName: a.DisplayName}
+	return &pluginv1.Account{Id: a.ID, DisplayName: a.DisplayName, Rate: toRate(a.Rate)}
 }
 
 func fromAccount(a *pluginv1.Account) chat.Account {
-	return chat.Account{ID: a.GetId(), DisplayName: a.GetDisplayName()}
+	return chat.Account{ID: a.GetId(), DisplayName: a.GetDisplayName(), Rate: fromRate(a.GetRate())}
 }
 
 func fromHealth(h *pluginv1.CheckHealthResponse) chat.Health {

@@ -79,6 +79,7 @@ func toDelivery(d chat.Delivery) *platformv1.SendResponseRequest {
 	return &platformv1.SendResponseRequest{
 		DeliveryId: d.ID, Account: d.Account, ChannelId: d.ChannelID, Response: toResponse(d.Response),
 		Attempt: uint32(max(d.Attempt, 0)), PartsSent: uint32(max(d.PartsSent, 0)),
+		LastInboundAt: toTime(d.LastInboundAt),
 	}
 }
 
@@ -86,12 +87,13 @@ func fromDelivery(d *platformv1.SendResponseRequest) chat.Delivery {
 	return chat.Delivery{
 		ID: d.GetDeliveryId(), Account: d.GetAccount(), ChannelID: d.GetChannelId(),
 		Response: fromResponse(d.GetResponse()), Attempt: int(d.GetAttempt()), PartsSent: int(d.GetPartsSent()),
+		LastInboundAt: fromTime(d.GetLastInboundAt()),
 	}
 }
 
 func toSent(s chat.Sent) *platformv1.SendResponseResponse {
 	return &platformv1.SendResponseResponse{
-		MessageIds: s.MessageIDs, Duplicate: s.Duplicate,
+		MessageIds: s.MessageIDs, Duplicate: s.Duplicate, Held: s.Held,
 		Degradations: each(s.Degradations, func(d chat.Degradation) *platformv1.Degradation {
 			return &platformv1.Degradation{What: d.What, Detail: d.Detail}
 		}),
@@ -100,9 +102,22 @@ func toSent(s chat.Sent) *platformv1.SendResponseResponse {
 
 func fromSent(s *platformv1.SendResponseResponse) chat.Sent {
 	return chat.Sent{
-		MessageIDs: s.GetMessageIds(), Duplicate: s.GetDuplicate(),
+		MessageIDs: s.GetMessageIds(), Duplicate: s.GetDuplicate(), Held: s.GetHeld(),
 		Degradations: each(s.GetDegradations(), func(d *platformv1.Degradation) chat.Degradation {
 			return chat.Degradation{What: d.GetWhat(), Detail: d.GetDetail()}
 		}),
+	}
+}
+
+func toCourtesy(c chat.Courtesy) *platformv1.SendSignalRequest {
+	return &platformv1.SendSignalRequest{
+		Account: c.Account, ChannelId: c.ChannelID, MessageId: c.MessageID, Signal: signals.number[c.Signal],
+	}
+}
+
+func fromCourtesy(c *platformv1.SendSignalRequest) chat.Courtesy {
+	return chat.Courtesy{
+		Account: c.GetAccount(), ChannelID: c.GetChannelId(), MessageID: c.GetMessageId(),
+		Signal: signals.word[c.GetSignal()],
 	}
 }

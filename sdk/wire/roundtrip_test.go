@@ -51,6 +51,9 @@ func TestNoFieldOfTheContractIsLeftBehind(t *testing.T) {
 	check(&platformv1.HttpRequest{}, func(m proto.Message) proto.Message {
 		return toRequest(fromRequest(m.(*platformv1.HttpRequest)))
 	})
+	check(&platformv1.SendSignalRequest{}, func(m proto.Message) proto.Message {
+		return toCourtesy(fromCourtesy(m.(*platformv1.SendSignalRequest)))
+	})
 	check(&pluginv1.GetInfoResponse{}, func(m proto.Message) proto.Message {
 		return toInfo(fromInfo(m.(*pluginv1.GetInfoResponse)))
 	})

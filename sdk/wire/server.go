@@ -3,6 +3,8 @@ package wire
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -26,6 +28,10 @@ type Platform interface {
 	VerifySignature(ctx context.Context, r chat.Request) (chat.Verification, error)
 	ParseMessage(ctx context.Context, r chat.Request) (chat.Batch, error)
 	SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error)
+	// SendSignal returns how long the signal lasts by itself; 0 when nobody knows.
+	SendSignal(ctx context.Context, c chat.Courtesy) (time.Duration, error)
+	// FetchMedia calls begin once and then write for each piece, in order.
+	FetchMedia(ctx context.Context, r chat.MediaRef, begin func(chat.MediaInfo) error, write func([]byte) error) error
 }
 
 // Agent is an agent, as the server half calls it. Handle's events end with exactly one terminal event.
@@ -43,6 +49,7 @@ func RegisterPlugin(s grpc.ServiceRegistrar, p Plugin) {
 // RegisterPlatform serves p on s.
 func RegisterPlatform(s grpc.ServiceRegistrar, p Platform) {
 	platformv1.RegisterTriggerPlatformServiceServer(s, platformServer{impl: p})
+	platformv1.RegisterMediaServiceServer(s, mediaServer{impl: p})
 }
 
 // RegisterAgent serves a on s.
@@ -130,6 +137,40 @@ func (s platformServer) SendResponse(ctx context.Context, r *platformv1.SendResp
 		return nil, toStatus(err)
 	}
 	return toSent(sent), nil
+}
+
+func (s platformServer) SendSignal(ctx context.Context, r *platformv1.SendSignalRequest) (*platformv1.SendSignalResponse, error) {
+	lasts, err := s.impl.SendSignal(ctx, fromCourtesy(r))
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return &platformv1.SendSignalResponse{LastsMs: uint32(max(lasts/time.Millisecond, 0))}, nil
+}
+
+type mediaServer struct {
+	platformv1.UnimplementedMediaServiceServer
+	impl Platform
+}
+
+// maxPiece is the most bytes of a file in one message of a stream.
+const maxPiece = 256 << 10
+
+func (s mediaServer) FetchMedia(r *platformv1.FetchMediaRequest, stream platformv1.MediaService_FetchMediaServer) error {
+	begin := func(i chat.MediaInfo) error {
+		return stream.Send(&platformv1.FetchMediaResponse{Piece: &platformv1.FetchMediaResponse_Info{
+			Info: &platformv1.MediaInfo{MimeType: i.MimeType, Size: i.Size, Sha256: i.SHA256},
+		}})
+	}
+	write := func(data []byte) error {
+		for piece := range slices.Chunk(data, maxPiece) {
+			if err := stream.Send(&platformv1.FetchMediaResponse{Piece: &platformv1.FetchMediaResponse_Data{Data: piece}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	ref := chat.MediaRef{Account: r.GetAccount(), MediaID: r.GetMediaId(), MaxBytes: r.GetMaxBytes()}
+	return toStatus(s.impl.FetchMedia(stream.Context(), ref, begin, write))
 }
 
 type agentServer struct {

@@ -103,6 +103,7 @@ func toReceipt(r chat.Receipt) *platformv1.Receipt {
 		Error: maybe(r.Error, func(e chat.DeliveryError) *platformv1.DeliveryError {
 			return &platformv1.DeliveryError{
 				Reason: string(e.Reason), PlatformCode: e.PlatformCode, Message: e.Message, Hint: e.Hint, Permanent: e.Permanent,
+				RetryAfter: toDuration(e.RetryAfter),
 			}
 		}),
 	}
@@ -118,7 +119,7 @@ func fromReceipt(r *platformv1.Receipt) chat.Receipt {
 	if e := r.GetError(); e != nil {
 		out.Error = &chat.DeliveryError{
 			Reason: chat.Reason(e.GetReason()), PlatformCode: e.GetPlatformCode(), Message: e.GetMessage(),
-			Hint: e.GetHint(), Permanent: e.GetPermanent(),
+			Hint: e.GetHint(), Permanent: e.GetPermanent(), RetryAfter: e.GetRetryAfter().AsDuration(),
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -47,6 +48,76 @@ func (p platform) SendResponse(ctx context.Context, _ chat.Delivery) (chat.Sent,
 		<-ctx.Done()
 	}
 	return chat.Sent{}, p.err
+}
+
+func (p platform) SendSignal(_ context.Context, c chat.Courtesy) (time.Duration, error) {
+	if c != courtesy {
+		return 0, errors.New("the signal changed on the way")
+	}
+	return 25 * time.Second, p.err
+}
+
+// FetchMedia serves a file of three pieces, one of them larger than a message may be; an error comes after it.
+func (p platform) FetchMedia(
+	_ context.Context, r chat.MediaRef, begin func(chat.MediaInfo) error, write func([]byte) error,
+) error {
+	if r != ref {
+		return errors.New("the reference changed on the way")
+	}
+	if err := begin(chat.MediaInfo{MimeType: "image/png", Size: uint64(len(file)), SHA256: "ab"}); err != nil {
+		return err
+	}
+	for _, piece := range [][]byte{file[:10], file[10 : len(file)-7], file[len(file)-7:]} {
+		if err := write(piece); err != nil {
+			return err
+		}
+	}
+	return p.err
+}
+
+var (
+	courtesy = chat.Courtesy{Account: "a", ChannelID: "c", MessageID: "m", Signal: chat.SignalTyping}
+	ref      = chat.MediaRef{Account: "a", MediaID: "f", MaxBytes: 1 << 30}
+	file     = bytes.Repeat([]byte("0123456789abcdef"), 50_000)
+)
+
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	if lasts, err := plain(t, platform{}).SendSignal(t.Context(), courtesy); err != nil || lasts != 25*time.Second {
+		t.Errorf("got %v, %v", lasts, err)
+	}
+}
+
+func TestFilesCrossInPieces(t *testing.T) {
+	t.Parallel()
+	none := func(chat.MediaInfo) error { return nil }
+	t.Run("whole", func(t *testing.T) {
+		t.Parallel()
+		var got []byte
+		var info chat.MediaInfo
+		err := plain(t, platform{}).FetchMedia(t.Context(), ref,
+			func(i chat.MediaInfo) error { info = i; return nil },
+			func(piece []byte) error { got = append(got, piece...); return nil })
+		if err != nil || !bytes.Equal(got, file) || info.MimeType != "image/png" || info.Size != uint64(len(file)) {
+			t.Errorf("got %d bytes, %+v, %v", len(got), info, err)
+		}
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		broken := &chat.Error{Reason: chat.ReasonContentRejected, Text: "the digest differs"}
+		err := plain(t, platform{err: broken}).FetchMedia(t.Context(), ref, none, func([]byte) error { return nil })
+		if e := chat.AsError(err); e == nil || e.Reason != chat.ReasonContentRejected {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("left early", func(t *testing.T) {
+		t.Parallel()
+		full := errors.New("the disk is full")
+		err := plain(t, platform{}).FetchMedia(t.Context(), ref, none, func([]byte) error { return full })
+		if !errors.Is(err, full) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 var request = chat.Request{Method: "POST", URI: "/", Body: []byte("x")}

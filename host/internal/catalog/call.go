@@ -20,6 +20,8 @@ const (
 	validateTimeout  = 5 * time.Second
 	configureTimeout = 10 * time.Second
 	healthTimeout    = 2 * time.Second
+	signalTimeout    = 5 * time.Second
+	mediaTimeout     = 2 * time.Minute
 )
 
 // Info is what the plugin said of itself.
@@ -107,15 +109,39 @@ func (p *Plugin) ParseMessage(ctx context.Context, r chat.Request) (b chat.Batch
 
 // SendResponse has an answer sent. It is never repeated here: the error says whether anything went out.
 func (p *Plugin) SendResponse(ctx context.Context, d chat.Delivery) (s chat.Sent, err error) {
-	in := p.ready()
-	if in == nil {
-		return s, p.prefixed(&chat.Error{Reason: chat.ReasonUnavailable, Text: "the plugin does not run"})
-	}
-	err = p.call(ctx, in, "SendResponse", sendTimeout, func(ctx context.Context, in *instance) (err error) {
+	err = p.once(ctx, "SendResponse", sendTimeout, func(ctx context.Context, in *instance) (err error) {
 		s, err = in.platform.SendResponse(ctx, d)
 		return err
 	})
 	return s, err
+}
+
+// SendSignal shows a courtesy, once. It returns how long that lasts by itself; 0 when nobody knows.
+func (p *Plugin) SendSignal(ctx context.Context, c chat.Courtesy) (lasts time.Duration, err error) {
+	err = p.once(ctx, "SendSignal", signalTimeout, func(ctx context.Context, in *instance) (err error) {
+		lasts, err = in.platform.SendSignal(ctx, c)
+		return err
+	})
+	return lasts, err
+}
+
+// FetchMedia streams a file, once: begin is called first, then write for each piece. What was written is worth
+// nothing when it returns an error.
+func (p *Plugin) FetchMedia(
+	ctx context.Context, r chat.MediaRef, begin func(chat.MediaInfo) error, write func([]byte) error,
+) error {
+	return p.once(ctx, "FetchMedia", mediaTimeout, func(ctx context.Context, in *instance) error {
+		return in.platform.FetchMedia(ctx, r, begin, write)
+	})
+}
+
+// once makes a call that is not repeated here.
+func (p *Plugin) once(ctx context.Context, rpc string, limit time.Duration, fn func(context.Context, *instance) error) error {
+	in := p.ready()
+	if in == nil {
+		return p.prefixed(&chat.Error{Reason: chat.ReasonUnavailable, Text: "the plugin does not run"})
+	}
+	return p.call(ctx, in, rpc, limit, fn)
 }
 
 // pure makes a call that may be repeated: once, on the next process, when the former one died under it.

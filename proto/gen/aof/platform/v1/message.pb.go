@@ -9,6 +9,7 @@ package platformv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -1967,7 +1968,9 @@ type DeliveryError struct {
 	// Optional. What the operator can do.
 	Hint string `protobuf:"bytes,4,opt,name=hint,proto3" json:"hint,omitempty"`
 	// Required. True when the same message will always fail.
-	Permanent     bool `protobuf:"varint,5,opt,name=permanent,proto3" json:"permanent,omitempty"`
+	Permanent bool `protobuf:"varint,5,opt,name=permanent,proto3" json:"permanent,omitempty"`
+	// Optional. How long to wait before it is tried again.
+	RetryAfter    *durationpb.Duration `protobuf:"bytes,6,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2035,6 +2038,13 @@ func (x *DeliveryError) GetPermanent() bool {
 		return x.Permanent
 	}
 	return false
+}
+
+func (x *DeliveryError) GetRetryAfter() *durationpb.Duration {
+	if x != nil {
+		return x.RetryAfter
+	}
+	return nil
 }
 
 // Notice is anything else that a webhook tells: account news, calls, edits of templates.
@@ -2723,7 +2733,7 @@ var File_aof_platform_v1_message_proto protoreflect.FileDescriptor
 
 const file_aof_platform_v1_message_proto_rawDesc = "" +
 	"\n" +
-	"\x1daof/platform/v1/message.proto\x12\x0faof.platform.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x05\n" +
+	"\x1daof/platform/v1/message.proto\x12\x0faof.platform.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x05\n" +
 	"\x0eTriggerMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fsemantic_key\x18\x02 \x01(\tR\vsemanticKey\x12\x1a\n" +
@@ -2854,13 +2864,15 @@ const file_aof_platform_v1_message_proto_rawDesc = "" +
 	"\bmetadata\x18\v \x03(\v2&.aof.platform.v1.Receipt.MetadataEntryR\bmetadata\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x98\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x01\n" +
 	"\rDeliveryError\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12#\n" +
 	"\rplatform_code\x18\x02 \x01(\tR\fplatformCode\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x12\n" +
 	"\x04hint\x18\x04 \x01(\tR\x04hint\x12\x1c\n" +
-	"\tpermanent\x18\x05 \x01(\bR\tpermanent\"\xba\x01\n" +
+	"\tpermanent\x18\x05 \x01(\bR\tpermanent\x12:\n" +
+	"\vretry_after\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"retryAfter\"\xba\x01\n" +
 	"\x06Notice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bplatform\x18\x02 \x01(\tR\bplatform\x12\x18\n" +
@@ -3013,6 +3025,7 @@ var file_aof_platform_v1_message_proto_goTypes = []any{
 	nil,                           // 32: aof.platform.v1.Receipt.MetadataEntry
 	nil,                           // 33: aof.platform.v1.TriggerResponse.MetadataEntry
 	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
 }
 var file_aof_platform_v1_message_proto_depIdxs = []int32{
 	8,  // 0: aof.platform.v1.TriggerMessage.user:type_name -> aof.platform.v1.User
@@ -3042,25 +3055,26 @@ var file_aof_platform_v1_message_proto_depIdxs = []int32{
 	34, // 24: aof.platform.v1.Receipt.at:type_name -> google.protobuf.Timestamp
 	23, // 25: aof.platform.v1.Receipt.error:type_name -> aof.platform.v1.DeliveryError
 	32, // 26: aof.platform.v1.Receipt.metadata:type_name -> aof.platform.v1.Receipt.MetadataEntry
-	34, // 27: aof.platform.v1.Notice.at:type_name -> google.protobuf.Timestamp
-	3,  // 28: aof.platform.v1.TriggerResponse.format:type_name -> aof.platform.v1.TextFormat
-	4,  // 29: aof.platform.v1.TriggerResponse.status:type_name -> aof.platform.v1.ResponseStatus
-	27, // 30: aof.platform.v1.TriggerResponse.actions:type_name -> aof.platform.v1.Action
-	28, // 31: aof.platform.v1.TriggerResponse.sections:type_name -> aof.platform.v1.Section
-	29, // 32: aof.platform.v1.TriggerResponse.attachments:type_name -> aof.platform.v1.Attachment
-	13, // 33: aof.platform.v1.TriggerResponse.location:type_name -> aof.platform.v1.Location
-	14, // 34: aof.platform.v1.TriggerResponse.contacts:type_name -> aof.platform.v1.ContactCards
-	30, // 35: aof.platform.v1.TriggerResponse.template:type_name -> aof.platform.v1.Template
-	17, // 36: aof.platform.v1.TriggerResponse.reaction:type_name -> aof.platform.v1.Reaction
-	33, // 37: aof.platform.v1.TriggerResponse.metadata:type_name -> aof.platform.v1.TriggerResponse.MetadataEntry
-	5,  // 38: aof.platform.v1.Action.style:type_name -> aof.platform.v1.ActionStyle
-	27, // 39: aof.platform.v1.Section.rows:type_name -> aof.platform.v1.Action
-	0,  // 40: aof.platform.v1.Attachment.type:type_name -> aof.platform.v1.MediaType
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	35, // 27: aof.platform.v1.DeliveryError.retry_after:type_name -> google.protobuf.Duration
+	34, // 28: aof.platform.v1.Notice.at:type_name -> google.protobuf.Timestamp
+	3,  // 29: aof.platform.v1.TriggerResponse.format:type_name -> aof.platform.v1.TextFormat
+	4,  // 30: aof.platform.v1.TriggerResponse.status:type_name -> aof.platform.v1.ResponseStatus
+	27, // 31: aof.platform.v1.TriggerResponse.actions:type_name -> aof.platform.v1.Action
+	28, // 32: aof.platform.v1.TriggerResponse.sections:type_name -> aof.platform.v1.Section
+	29, // 33: aof.platform.v1.TriggerResponse.attachments:type_name -> aof.platform.v1.Attachment
+	13, // 34: aof.platform.v1.TriggerResponse.location:type_name -> aof.platform.v1.Location
+	14, // 35: aof.platform.v1.TriggerResponse.contacts:type_name -> aof.platform.v1.ContactCards
+	30, // 36: aof.platform.v1.TriggerResponse.template:type_name -> aof.platform.v1.Template
+	17, // 37: aof.platform.v1.TriggerResponse.reaction:type_name -> aof.platform.v1.Reaction
+	33, // 38: aof.platform.v1.TriggerResponse.metadata:type_name -> aof.platform.v1.TriggerResponse.MetadataEntry
+	5,  // 39: aof.platform.v1.Action.style:type_name -> aof.platform.v1.ActionStyle
+	27, // 40: aof.platform.v1.Section.rows:type_name -> aof.platform.v1.Action
+	0,  // 41: aof.platform.v1.Attachment.type:type_name -> aof.platform.v1.MediaType
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_aof_platform_v1_message_proto_init() }

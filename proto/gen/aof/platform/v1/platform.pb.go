@@ -81,6 +81,59 @@ func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{0}
 }
 
+// Signal is a courtesy to show.
+type Signal int32
+
+const (
+	// Not said; nothing is shown.
+	Signal_SIGNAL_UNSPECIFIED Signal = 0
+	// The message was read.
+	Signal_SIGNAL_READ Signal = 1
+	// Somebody is writing an answer; on some platforms that marks the message as read, too.
+	Signal_SIGNAL_TYPING Signal = 2
+)
+
+// Enum value maps for Signal.
+var (
+	Signal_name = map[int32]string{
+		0: "SIGNAL_UNSPECIFIED",
+		1: "SIGNAL_READ",
+		2: "SIGNAL_TYPING",
+	}
+	Signal_value = map[string]int32{
+		"SIGNAL_UNSPECIFIED": 0,
+		"SIGNAL_READ":        1,
+		"SIGNAL_TYPING":      2,
+	}
+)
+
+func (x Signal) Enum() *Signal {
+	p := new(Signal)
+	*p = x
+	return p
+}
+
+func (x Signal) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Signal) Descriptor() protoreflect.EnumDescriptor {
+	return file_aof_platform_v1_platform_proto_enumTypes[1].Descriptor()
+}
+
+func (Signal) Type() protoreflect.EnumType {
+	return &file_aof_platform_v1_platform_proto_enumTypes[1]
+}
+
+func (x Signal) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Signal.Descriptor instead.
+func (Signal) EnumDescriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{1}
+}
+
 // HttpRequest is a request as it came in. Signatures cover bytes, so nothing is touched.
 type HttpRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -553,7 +606,10 @@ type SendResponseRequest struct {
 	// Optional. Number of the attempt, from 1.
 	Attempt uint32 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// Optional. How many parts of this delivery are already with the platform; they are not sent again.
-	PartsSent     uint32 `protobuf:"varint,6,opt,name=parts_sent,json=partsSent,proto3" json:"parts_sent,omitempty"`
+	PartsSent uint32 `protobuf:"varint,6,opt,name=parts_sent,json=partsSent,proto3" json:"parts_sent,omitempty"`
+	// Optional. When the recipient last wrote in this chat, by the platform's clock; unset when the host
+	// does not know. A platform with a reply window decides by it what may be sent.
+	LastInboundAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_inbound_at,json=lastInboundAt,proto3" json:"last_inbound_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -630,6 +686,13 @@ func (x *SendResponseRequest) GetPartsSent() uint32 {
 	return 0
 }
 
+func (x *SendResponseRequest) GetLastInboundAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastInboundAt
+	}
+	return nil
+}
+
 // SendResponseResponse is what became of an answer.
 type SendResponseResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -638,7 +701,10 @@ type SendResponseResponse struct {
 	// Optional. What could not be shown as asked, and what was done instead.
 	Degradations []*Degradation `protobuf:"bytes,2,rep,name=degradations,proto3" json:"degradations,omitempty"`
 	// Optional. True when the platform had this delivery already.
-	Duplicate     bool `protobuf:"varint,3,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	Duplicate bool `protobuf:"varint,3,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// Optional. True when only a notice went out, since the reply window is over: the answer itself is kept
+	// by the host and sent as the same delivery once the recipient has written again.
+	Held          bool `protobuf:"varint,4,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -694,6 +760,347 @@ func (x *SendResponseResponse) GetDuplicate() bool {
 	return false
 }
 
+func (x *SendResponseResponse) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
+}
+
+// SendSignalRequest is a courtesy to show.
+type SendSignalRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Identity of ours that received the message.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// Required. Where it was said.
+	ChannelId string `protobuf:"bytes,2,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
+	// Required. Platform's id of the message.
+	MessageId string `protobuf:"bytes,3,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Required. What to show.
+	Signal        Signal `protobuf:"varint,4,opt,name=signal,proto3,enum=aof.platform.v1.Signal" json:"signal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendSignalRequest) Reset() {
+	*x = SendSignalRequest{}
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendSignalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendSignalRequest) ProtoMessage() {}
+
+func (x *SendSignalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendSignalRequest.ProtoReflect.Descriptor instead.
+func (*SendSignalRequest) Descriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SendSignalRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *SendSignalRequest) GetChannelId() string {
+	if x != nil {
+		return x.ChannelId
+	}
+	return ""
+}
+
+func (x *SendSignalRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *SendSignalRequest) GetSignal() Signal {
+	if x != nil {
+		return x.Signal
+	}
+	return Signal_SIGNAL_UNSPECIFIED
+}
+
+// SendSignalResponse says that it is shown.
+type SendSignalResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Optional. Milliseconds until the platform takes the sign away by itself; 0: it stays, or nobody knows.
+	LastsMs       uint32 `protobuf:"varint,1,opt,name=lasts_ms,json=lastsMs,proto3" json:"lasts_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendSignalResponse) Reset() {
+	*x = SendSignalResponse{}
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendSignalResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendSignalResponse) ProtoMessage() {}
+
+func (x *SendSignalResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendSignalResponse.ProtoReflect.Descriptor instead.
+func (*SendSignalResponse) Descriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SendSignalResponse) GetLastsMs() uint32 {
+	if x != nil {
+		return x.LastsMs
+	}
+	return 0
+}
+
+// FetchMediaRequest names a file.
+type FetchMediaRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Identity of ours that received it.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// Required. Media.id of the message.
+	MediaId string `protobuf:"bytes,2,opt,name=media_id,json=mediaId,proto3" json:"media_id,omitempty"`
+	// Optional. The most bytes that the caller takes; 0 leaves it to the plugin.
+	MaxBytes      uint64 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchMediaRequest) Reset() {
+	*x = FetchMediaRequest{}
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchMediaRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchMediaRequest) ProtoMessage() {}
+
+func (x *FetchMediaRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchMediaRequest.ProtoReflect.Descriptor instead.
+func (*FetchMediaRequest) Descriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *FetchMediaRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *FetchMediaRequest) GetMediaId() string {
+	if x != nil {
+		return x.MediaId
+	}
+	return ""
+}
+
+func (x *FetchMediaRequest) GetMaxBytes() uint64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+// FetchMediaResponse is a piece of a file.
+type FetchMediaResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The piece.
+	//
+	// Types that are valid to be assigned to Piece:
+	//
+	//	*FetchMediaResponse_Info
+	//	*FetchMediaResponse_Data
+	Piece         isFetchMediaResponse_Piece `protobuf_oneof:"piece"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchMediaResponse) Reset() {
+	*x = FetchMediaResponse{}
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchMediaResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchMediaResponse) ProtoMessage() {}
+
+func (x *FetchMediaResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchMediaResponse.ProtoReflect.Descriptor instead.
+func (*FetchMediaResponse) Descriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *FetchMediaResponse) GetPiece() isFetchMediaResponse_Piece {
+	if x != nil {
+		return x.Piece
+	}
+	return nil
+}
+
+func (x *FetchMediaResponse) GetInfo() *MediaInfo {
+	if x != nil {
+		if x, ok := x.Piece.(*FetchMediaResponse_Info); ok {
+			return x.Info
+		}
+	}
+	return nil
+}
+
+func (x *FetchMediaResponse) GetData() []byte {
+	if x != nil {
+		if x, ok := x.Piece.(*FetchMediaResponse_Data); ok {
+			return x.Data
+		}
+	}
+	return nil
+}
+
+type isFetchMediaResponse_Piece interface {
+	isFetchMediaResponse_Piece()
+}
+
+type FetchMediaResponse_Info struct {
+	// What the file is; first and once.
+	Info *MediaInfo `protobuf:"bytes,1,opt,name=info,proto3,oneof"`
+}
+
+type FetchMediaResponse_Data struct {
+	// Bytes, at most 256 KiB.
+	Data []byte `protobuf:"bytes,2,opt,name=data,proto3,oneof"`
+}
+
+func (*FetchMediaResponse_Info) isFetchMediaResponse_Piece() {}
+
+func (*FetchMediaResponse_Data) isFetchMediaResponse_Piece() {}
+
+// MediaInfo is what a file is.
+type MediaInfo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Optional. MIME type, as the platform gave it.
+	MimeType string `protobuf:"bytes,1,opt,name=mime_type,json=mimeType,proto3" json:"mime_type,omitempty"`
+	// Optional. Bytes; 0 means unknown.
+	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// Optional. SHA-256 in lower-case hex.
+	Sha256        string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MediaInfo) Reset() {
+	*x = MediaInfo{}
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MediaInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MediaInfo) ProtoMessage() {}
+
+func (x *MediaInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MediaInfo.ProtoReflect.Descriptor instead.
+func (*MediaInfo) Descriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *MediaInfo) GetMimeType() string {
+	if x != nil {
+		return x.MimeType
+	}
+	return ""
+}
+
+func (x *MediaInfo) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *MediaInfo) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 // Degradation is something that was shown in a lesser way.
 type Degradation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -707,7 +1114,7 @@ type Degradation struct {
 
 func (x *Degradation) Reset() {
 	*x = Degradation{}
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[9]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +1126,7 @@ func (x *Degradation) String() string {
 func (*Degradation) ProtoMessage() {}
 
 func (x *Degradation) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[9]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +1139,7 @@ func (x *Degradation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Degradation.ProtoReflect.Descriptor instead.
 func (*Degradation) Descriptor() ([]byte, []int) {
-	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{9}
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Degradation) GetWhat() string {
@@ -785,7 +1192,7 @@ const file_aof_platform_v1_platform_proto_rawDesc = "" +
 	"\anotices\x18\x05 \x03(\v2\x17.aof.platform.v1.NoticeR\anotices\x12.\n" +
 	"\x06issues\x18\x06 \x03(\v2\x16.aof.platform.v1.IssueR\x06issues\x129\n" +
 	"\n" +
-	"http_reply\x18\a \x01(\v2\x1a.aof.platform.v1.HttpReplyR\thttpReply\"\xe6\x01\n" +
+	"http_reply\x18\a \x01(\v2\x1a.aof.platform.v1.HttpReplyR\thttpReply\"\xaa\x02\n" +
 	"\x13SendResponseRequest\x12\x1f\n" +
 	"\vdelivery_id\x18\x01 \x01(\tR\n" +
 	"deliveryId\x12\x18\n" +
@@ -795,12 +1202,35 @@ const file_aof_platform_v1_platform_proto_rawDesc = "" +
 	"\bresponse\x18\x04 \x01(\v2 .aof.platform.v1.TriggerResponseR\bresponse\x12\x18\n" +
 	"\aattempt\x18\x05 \x01(\rR\aattempt\x12\x1d\n" +
 	"\n" +
-	"parts_sent\x18\x06 \x01(\rR\tpartsSent\"\x97\x01\n" +
+	"parts_sent\x18\x06 \x01(\rR\tpartsSent\x12B\n" +
+	"\x0flast_inbound_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rlastInboundAt\"\xab\x01\n" +
 	"\x14SendResponseResponse\x12\x1f\n" +
 	"\vmessage_ids\x18\x01 \x03(\tR\n" +
 	"messageIds\x12@\n" +
 	"\fdegradations\x18\x02 \x03(\v2\x1c.aof.platform.v1.DegradationR\fdegradations\x12\x1c\n" +
-	"\tduplicate\x18\x03 \x01(\bR\tduplicate\"9\n" +
+	"\tduplicate\x18\x03 \x01(\bR\tduplicate\x12\x12\n" +
+	"\x04held\x18\x04 \x01(\bR\x04held\"\x9c\x01\n" +
+	"\x11SendSignalRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x1d\n" +
+	"\n" +
+	"channel_id\x18\x02 \x01(\tR\tchannelId\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x03 \x01(\tR\tmessageId\x12/\n" +
+	"\x06signal\x18\x04 \x01(\x0e2\x17.aof.platform.v1.SignalR\x06signal\"/\n" +
+	"\x12SendSignalResponse\x12\x19\n" +
+	"\blasts_ms\x18\x01 \x01(\rR\alastsMs\"e\n" +
+	"\x11FetchMediaRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x19\n" +
+	"\bmedia_id\x18\x02 \x01(\tR\amediaId\x12\x1b\n" +
+	"\tmax_bytes\x18\x03 \x01(\x04R\bmaxBytes\"e\n" +
+	"\x12FetchMediaResponse\x120\n" +
+	"\x04info\x18\x01 \x01(\v2\x1a.aof.platform.v1.MediaInfoH\x00R\x04info\x12\x14\n" +
+	"\x04data\x18\x02 \x01(\fH\x00R\x04dataB\a\n" +
+	"\x05piece\"T\n" +
+	"\tMediaInfo\x12\x1b\n" +
+	"\tmime_type\x18\x01 \x01(\tR\bmimeType\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"9\n" +
 	"\vDegradation\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail*a\n" +
@@ -808,11 +1238,20 @@ const file_aof_platform_v1_platform_proto_rawDesc = "" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rVERDICT_VALID\x10\x01\x12\x13\n" +
 	"\x0fVERDICT_INVALID\x10\x02\x12\x15\n" +
-	"\x11VERDICT_CHALLENGE\x10\x032\xb8\x02\n" +
+	"\x11VERDICT_CHALLENGE\x10\x03*D\n" +
+	"\x06Signal\x12\x16\n" +
+	"\x12SIGNAL_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vSIGNAL_READ\x10\x01\x12\x11\n" +
+	"\rSIGNAL_TYPING\x10\x022\x8f\x03\n" +
 	"\x16TriggerPlatformService\x12d\n" +
 	"\x0fVerifySignature\x12'.aof.platform.v1.VerifySignatureRequest\x1a(.aof.platform.v1.VerifySignatureResponse\x12[\n" +
 	"\fParseMessage\x12$.aof.platform.v1.ParseMessageRequest\x1a%.aof.platform.v1.ParseMessageResponse\x12[\n" +
-	"\fSendResponse\x12$.aof.platform.v1.SendResponseRequest\x1a%.aof.platform.v1.SendResponseResponseB\xc0\x01\n" +
+	"\fSendResponse\x12$.aof.platform.v1.SendResponseRequest\x1a%.aof.platform.v1.SendResponseResponse\x12U\n" +
+	"\n" +
+	"SendSignal\x12\".aof.platform.v1.SendSignalRequest\x1a#.aof.platform.v1.SendSignalResponse2g\n" +
+	"\fMediaService\x12W\n" +
+	"\n" +
+	"FetchMedia\x12\".aof.platform.v1.FetchMediaRequest\x1a#.aof.platform.v1.FetchMediaResponse0\x01B\xc0\x01\n" +
 	"\x13com.aof.platform.v1B\rPlatformProtoP\x01Z<github.com/aof-dev/aofd/proto/gen/aof/platform/v1;platformv1\xa2\x02\x03APX\xaa\x02\x0fAof.Platform.V1\xca\x02\x0fAof\\Platform\\V1\xe2\x02\x1bAof\\Platform\\V1\\GPBMetadata\xea\x02\x11Aof::Platform::V1b\x06proto3"
 
 var (
@@ -827,53 +1266,66 @@ func file_aof_platform_v1_platform_proto_rawDescGZIP() []byte {
 	return file_aof_platform_v1_platform_proto_rawDescData
 }
 
-var file_aof_platform_v1_platform_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_aof_platform_v1_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_aof_platform_v1_platform_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_aof_platform_v1_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_aof_platform_v1_platform_proto_goTypes = []any{
 	(Verdict)(0),                    // 0: aof.platform.v1.Verdict
-	(*HttpRequest)(nil),             // 1: aof.platform.v1.HttpRequest
-	(*Header)(nil),                  // 2: aof.platform.v1.Header
-	(*HttpReply)(nil),               // 3: aof.platform.v1.HttpReply
-	(*VerifySignatureRequest)(nil),  // 4: aof.platform.v1.VerifySignatureRequest
-	(*VerifySignatureResponse)(nil), // 5: aof.platform.v1.VerifySignatureResponse
-	(*ParseMessageRequest)(nil),     // 6: aof.platform.v1.ParseMessageRequest
-	(*ParseMessageResponse)(nil),    // 7: aof.platform.v1.ParseMessageResponse
-	(*SendResponseRequest)(nil),     // 8: aof.platform.v1.SendResponseRequest
-	(*SendResponseResponse)(nil),    // 9: aof.platform.v1.SendResponseResponse
-	(*Degradation)(nil),             // 10: aof.platform.v1.Degradation
-	(*timestamppb.Timestamp)(nil),   // 11: google.protobuf.Timestamp
-	(*TriggerMessage)(nil),          // 12: aof.platform.v1.TriggerMessage
-	(*Receipt)(nil),                 // 13: aof.platform.v1.Receipt
-	(*Notice)(nil),                  // 14: aof.platform.v1.Notice
-	(*Issue)(nil),                   // 15: aof.platform.v1.Issue
-	(*TriggerResponse)(nil),         // 16: aof.platform.v1.TriggerResponse
+	(Signal)(0),                     // 1: aof.platform.v1.Signal
+	(*HttpRequest)(nil),             // 2: aof.platform.v1.HttpRequest
+	(*Header)(nil),                  // 3: aof.platform.v1.Header
+	(*HttpReply)(nil),               // 4: aof.platform.v1.HttpReply
+	(*VerifySignatureRequest)(nil),  // 5: aof.platform.v1.VerifySignatureRequest
+	(*VerifySignatureResponse)(nil), // 6: aof.platform.v1.VerifySignatureResponse
+	(*ParseMessageRequest)(nil),     // 7: aof.platform.v1.ParseMessageRequest
+	(*ParseMessageResponse)(nil),    // 8: aof.platform.v1.ParseMessageResponse
+	(*SendResponseRequest)(nil),     // 9: aof.platform.v1.SendResponseRequest
+	(*SendResponseResponse)(nil),    // 10: aof.platform.v1.SendResponseResponse
+	(*SendSignalRequest)(nil),       // 11: aof.platform.v1.SendSignalRequest
+	(*SendSignalResponse)(nil),      // 12: aof.platform.v1.SendSignalResponse
+	(*FetchMediaRequest)(nil),       // 13: aof.platform.v1.FetchMediaRequest
+	(*FetchMediaResponse)(nil),      // 14: aof.platform.v1.FetchMediaResponse
+	(*MediaInfo)(nil),               // 15: aof.platform.v1.MediaInfo
+	(*Degradation)(nil),             // 16: aof.platform.v1.Degradation
+	(*timestamppb.Timestamp)(nil),   // 17: google.protobuf.Timestamp
+	(*TriggerMessage)(nil),          // 18: aof.platform.v1.TriggerMessage
+	(*Receipt)(nil),                 // 19: aof.platform.v1.Receipt
+	(*Notice)(nil),                  // 20: aof.platform.v1.Notice
+	(*Issue)(nil),                   // 21: aof.platform.v1.Issue
+	(*TriggerResponse)(nil),         // 22: aof.platform.v1.TriggerResponse
 }
 var file_aof_platform_v1_platform_proto_depIdxs = []int32{
-	2,  // 0: aof.platform.v1.HttpRequest.headers:type_name -> aof.platform.v1.Header
-	11, // 1: aof.platform.v1.HttpRequest.received_at:type_name -> google.protobuf.Timestamp
-	1,  // 2: aof.platform.v1.VerifySignatureRequest.request:type_name -> aof.platform.v1.HttpRequest
+	3,  // 0: aof.platform.v1.HttpRequest.headers:type_name -> aof.platform.v1.Header
+	17, // 1: aof.platform.v1.HttpRequest.received_at:type_name -> google.protobuf.Timestamp
+	2,  // 2: aof.platform.v1.VerifySignatureRequest.request:type_name -> aof.platform.v1.HttpRequest
 	0,  // 3: aof.platform.v1.VerifySignatureResponse.verdict:type_name -> aof.platform.v1.Verdict
-	3,  // 4: aof.platform.v1.VerifySignatureResponse.http_reply:type_name -> aof.platform.v1.HttpReply
-	1,  // 5: aof.platform.v1.ParseMessageRequest.request:type_name -> aof.platform.v1.HttpRequest
+	4,  // 4: aof.platform.v1.VerifySignatureResponse.http_reply:type_name -> aof.platform.v1.HttpReply
+	2,  // 5: aof.platform.v1.ParseMessageRequest.request:type_name -> aof.platform.v1.HttpRequest
 	0,  // 6: aof.platform.v1.ParseMessageResponse.verdict:type_name -> aof.platform.v1.Verdict
-	12, // 7: aof.platform.v1.ParseMessageResponse.messages:type_name -> aof.platform.v1.TriggerMessage
-	13, // 8: aof.platform.v1.ParseMessageResponse.receipts:type_name -> aof.platform.v1.Receipt
-	14, // 9: aof.platform.v1.ParseMessageResponse.notices:type_name -> aof.platform.v1.Notice
-	15, // 10: aof.platform.v1.ParseMessageResponse.issues:type_name -> aof.platform.v1.Issue
-	3,  // 11: aof.platform.v1.ParseMessageResponse.http_reply:type_name -> aof.platform.v1.HttpReply
-	16, // 12: aof.platform.v1.SendResponseRequest.response:type_name -> aof.platform.v1.TriggerResponse
-	10, // 13: aof.platform.v1.SendResponseResponse.degradations:type_name -> aof.platform.v1.Degradation
-	4,  // 14: aof.platform.v1.TriggerPlatformService.VerifySignature:input_type -> aof.platform.v1.VerifySignatureRequest
-	6,  // 15: aof.platform.v1.TriggerPlatformService.ParseMessage:input_type -> aof.platform.v1.ParseMessageRequest
-	8,  // 16: aof.platform.v1.TriggerPlatformService.SendResponse:input_type -> aof.platform.v1.SendResponseRequest
-	5,  // 17: aof.platform.v1.TriggerPlatformService.VerifySignature:output_type -> aof.platform.v1.VerifySignatureResponse
-	7,  // 18: aof.platform.v1.TriggerPlatformService.ParseMessage:output_type -> aof.platform.v1.ParseMessageResponse
-	9,  // 19: aof.platform.v1.TriggerPlatformService.SendResponse:output_type -> aof.platform.v1.SendResponseResponse
-	17, // [17:20] is the sub-list for method output_type
-	14, // [14:17] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	18, // 7: aof.platform.v1.ParseMessageResponse.messages:type_name -> aof.platform.v1.TriggerMessage
+	19, // 8: aof.platform.v1.ParseMessageResponse.receipts:type_name -> aof.platform.v1.Receipt
+	20, // 9: aof.platform.v1.ParseMessageResponse.notices:type_name -> aof.platform.v1.Notice
+	21, // 10: aof.platform.v1.ParseMessageResponse.issues:type_name -> aof.platform.v1.Issue
+	4,  // 11: aof.platform.v1.ParseMessageResponse.http_reply:type_name -> aof.platform.v1.HttpReply
+	22, // 12: aof.platform.v1.SendResponseRequest.response:type_name -> aof.platform.v1.TriggerResponse
+	17, // 13: aof.platform.v1.SendResponseRequest.last_inbound_at:type_name -> google.protobuf.Timestamp
+	16, // 14: aof.platform.v1.SendResponseResponse.degradations:type_name -> aof.platform.v1.Degradation
+	1,  // 15: aof.platform.v1.SendSignalRequest.signal:type_name -> aof.platform.v1.Signal
+	15, // 16: aof.platform.v1.FetchMediaResponse.info:type_name -> aof.platform.v1.MediaInfo
+	5,  // 17: aof.platform.v1.TriggerPlatformService.VerifySignature:input_type -> aof.platform.v1.VerifySignatureRequest
+	7,  // 18: aof.platform.v1.TriggerPlatformService.ParseMessage:input_type -> aof.platform.v1.ParseMessageRequest
+	9,  // 19: aof.platform.v1.TriggerPlatformService.SendResponse:input_type -> aof.platform.v1.SendResponseRequest
+	11, // 20: aof.platform.v1.TriggerPlatformService.SendSignal:input_type -> aof.platform.v1.SendSignalRequest
+	13, // 21: aof.platform.v1.MediaService.FetchMedia:input_type -> aof.platform.v1.FetchMediaRequest
+	6,  // 22: aof.platform.v1.TriggerPlatformService.VerifySignature:output_type -> aof.platform.v1.VerifySignatureResponse
+	8,  // 23: aof.platform.v1.TriggerPlatformService.ParseMessage:output_type -> aof.platform.v1.ParseMessageResponse
+	10, // 24: aof.platform.v1.TriggerPlatformService.SendResponse:output_type -> aof.platform.v1.SendResponseResponse
+	12, // 25: aof.platform.v1.TriggerPlatformService.SendSignal:output_type -> aof.platform.v1.SendSignalResponse
+	14, // 26: aof.platform.v1.MediaService.FetchMedia:output_type -> aof.platform.v1.FetchMediaResponse
+	22, // [22:27] is the sub-list for method output_type
+	17, // [17:22] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_aof_platform_v1_platform_proto_init() }
@@ -882,15 +1334,19 @@ func file_aof_platform_v1_platform_proto_init() {
 		return
 	}
 	file_aof_platform_v1_message_proto_init()
+	file_aof_platform_v1_platform_proto_msgTypes[12].OneofWrappers = []any{
+		(*FetchMediaResponse_Info)(nil),
+		(*FetchMediaResponse_Data)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_aof_platform_v1_platform_proto_rawDesc), len(file_aof_platform_v1_platform_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   10,
+			NumEnums:      2,
+			NumMessages:   15,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_aof_platform_v1_platform_proto_goTypes,
 		DependencyIndexes: file_aof_platform_v1_platform_proto_depIdxs,

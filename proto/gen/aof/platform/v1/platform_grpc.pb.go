@@ -24,6 +24,7 @@ const (
 	TriggerPlatformService_VerifySignature_FullMethodName = "/aof.platform.v1.TriggerPlatformService/VerifySignature"
 	TriggerPlatformService_ParseMessage_FullMethodName    = "/aof.platform.v1.TriggerPlatformService/ParseMessage"
 	TriggerPlatformService_SendResponse_FullMethodName    = "/aof.platform.v1.TriggerPlatformService/SendResponse"
+	TriggerPlatformService_SendSignal_FullMethodName      = "/aof.platform.v1.TriggerPlatformService/SendSignal"
 )
 
 // TriggerPlatformServiceClient is the client API for TriggerPlatformService service.
@@ -72,6 +73,13 @@ type TriggerPlatformServiceClient interface {
 	//	platform down, nothing sent         | UNAVAILABLE         | UPSTREAM_ERROR          | waits, repeats
 	//	answer lost after the request left  | UNKNOWN             | OUTCOME_UNKNOWN         | never repeats; a receipt settles it
 	SendResponse(ctx context.Context, in *SendResponseRequest, opts ...grpc.CallOption) (*SendResponseResponse, error)
+	// SendSignal shows a person that a message of theirs was seen or is being worked on. It is a courtesy:
+	// the host calls it once and goes on whatever becomes of it. Announced by the capability "signals".
+	//
+	//	Condition                           | Code                | Reason                  | The host
+	//	kind that cannot be shown           | UNIMPLEMENTED       | UNSUPPORTED_CONTENT     | does not ask again
+	//	anything else                       | as SendResponse     |                         | notes it
+	SendSignal(ctx context.Context, in *SendSignalRequest, opts ...grpc.CallOption) (*SendSignalResponse, error)
 }
 
 type triggerPlatformServiceClient struct {
@@ -106,6 +114,16 @@ func (c *triggerPlatformServiceClient) SendResponse(ctx context.Context, in *Sen
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SendResponseResponse)
 	err := c.cc.Invoke(ctx, TriggerPlatformService_SendResponse_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *triggerPlatformServiceClient) SendSignal(ctx context.Context, in *SendSignalRequest, opts ...grpc.CallOption) (*SendSignalResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SendSignalResponse)
+	err := c.cc.Invoke(ctx, TriggerPlatformService_SendSignal_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +176,13 @@ type TriggerPlatformServiceServer interface {
 	//	platform down, nothing sent         | UNAVAILABLE         | UPSTREAM_ERROR          | waits, repeats
 	//	answer lost after the request left  | UNKNOWN             | OUTCOME_UNKNOWN         | never repeats; a receipt settles it
 	SendResponse(context.Context, *SendResponseRequest) (*SendResponseResponse, error)
+	// SendSignal shows a person that a message of theirs was seen or is being worked on. It is a courtesy:
+	// the host calls it once and goes on whatever becomes of it. Announced by the capability "signals".
+	//
+	//	Condition                           | Code                | Reason                  | The host
+	//	kind that cannot be shown           | UNIMPLEMENTED       | UNSUPPORTED_CONTENT     | does not ask again
+	//	anything else                       | as SendResponse     |                         | notes it
+	SendSignal(context.Context, *SendSignalRequest) (*SendSignalResponse, error)
 	mustEmbedUnimplementedTriggerPlatformServiceServer()
 }
 
@@ -176,6 +201,9 @@ func (UnimplementedTriggerPlatformServiceServer) ParseMessage(context.Context, *
 }
 func (UnimplementedTriggerPlatformServiceServer) SendResponse(context.Context, *SendResponseRequest) (*SendResponseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SendResponse not implemented")
+}
+func (UnimplementedTriggerPlatformServiceServer) SendSignal(context.Context, *SendSignalRequest) (*SendSignalResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SendSignal not implemented")
 }
 func (UnimplementedTriggerPlatformServiceServer) mustEmbedUnimplementedTriggerPlatformServiceServer() {
 }
@@ -253,6 +281,24 @@ func _TriggerPlatformService_SendResponse_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TriggerPlatformService_SendSignal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SendSignalRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TriggerPlatformServiceServer).SendSignal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TriggerPlatformService_SendSignal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TriggerPlatformServiceServer).SendSignal(ctx, req.(*SendSignalRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // TriggerPlatformService_ServiceDesc is the grpc.ServiceDesc for TriggerPlatformService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -272,7 +318,144 @@ var TriggerPlatformService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "SendResponse",
 			Handler:    _TriggerPlatformService_SendResponse_Handler,
 		},
+		{
+			MethodName: "SendSignal",
+			Handler:    _TriggerPlatformService_SendSignal_Handler,
+		},
 	},
 	Streams:  []grpc.StreamDesc{},
+	Metadata: "aof/platform/v1/platform.proto",
+}
+
+const (
+	MediaService_FetchMedia_FullMethodName = "/aof.platform.v1.MediaService/FetchMedia"
+)
+
+// MediaServiceClient is the client API for MediaService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// MediaService brings files of messages. Announced by the capability "media".
+type MediaServiceClient interface {
+	// FetchMedia streams a file that a message refers to: first what it is, then its bytes in order. A file
+	// that is not whole, whose digest differs, or that is larger than asked for ends with an error, so the
+	// caller keeps nothing of it. It is pure, but it costs the platform's quota: the host does not repeat it
+	// by itself.
+	//
+	//	Condition                           | Code                | Reason                  | The host
+	//	no such file, or it expired         | FAILED_PRECONDITION | CONTENT_REJECTED        | tells the agent
+	//	larger than max_bytes               | INVALID_ARGUMENT    | CONTENT_REJECTED        | tells the agent
+	//	not what the platform said it is    | INVALID_ARGUMENT    | CONTENT_REJECTED        | tells the agent
+	//	limit of the platform               | RESOURCE_EXHAUSTED  | RATE_LIMITED            | tells the agent when to ask again
+	//	token expired or revoked            | UNAUTHENTICATED     | CREDENTIALS_REJECTED    | alerts
+	//	platform down                       | UNAVAILABLE         | UPSTREAM_ERROR          | tells the agent
+	FetchMedia(ctx context.Context, in *FetchMediaRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchMediaResponse], error)
+}
+
+type mediaServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewMediaServiceClient(cc grpc.ClientConnInterface) MediaServiceClient {
+	return &mediaServiceClient{cc}
+}
+
+func (c *mediaServiceClient) FetchMedia(ctx context.Context, in *FetchMediaRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchMediaResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &MediaService_ServiceDesc.Streams[0], MediaService_FetchMedia_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FetchMediaRequest, FetchMediaResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MediaService_FetchMediaClient = grpc.ServerStreamingClient[FetchMediaResponse]
+
+// MediaServiceServer is the server API for MediaService service.
+// All implementations must embed UnimplementedMediaServiceServer
+// for forward compatibility.
+//
+// MediaService brings files of messages. Announced by the capability "media".
+type MediaServiceServer interface {
+	// FetchMedia streams a file that a message refers to: first what it is, then its bytes in order. A file
+	// that is not whole, whose digest differs, or that is larger than asked for ends with an error, so the
+	// caller keeps nothing of it. It is pure, but it costs the platform's quota: the host does not repeat it
+	// by itself.
+	//
+	//	Condition                           | Code                | Reason                  | The host
+	//	no such file, or it expired         | FAILED_PRECONDITION | CONTENT_REJECTED        | tells the agent
+	//	larger than max_bytes               | INVALID_ARGUMENT    | CONTENT_REJECTED        | tells the agent
+	//	not what the platform said it is    | INVALID_ARGUMENT    | CONTENT_REJECTED        | tells the agent
+	//	limit of the platform               | RESOURCE_EXHAUSTED  | RATE_LIMITED            | tells the agent when to ask again
+	//	token expired or revoked            | UNAUTHENTICATED     | CREDENTIALS_REJECTED    | alerts
+	//	platform down                       | UNAVAILABLE         | UPSTREAM_ERROR          | tells the agent
+	FetchMedia(*FetchMediaRequest, grpc.ServerStreamingServer[FetchMediaResponse]) error
+	mustEmbedUnimplementedMediaServiceServer()
+}
+
+// UnimplementedMediaServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedMediaServiceServer struct{}
+
+func (UnimplementedMediaServiceServer) FetchMedia(*FetchMediaRequest, grpc.ServerStreamingServer[FetchMediaResponse]) error {
+	return status.Error(codes.Unimplemented, "method FetchMedia not implemented")
+}
+func (UnimplementedMediaServiceServer) mustEmbedUnimplementedMediaServiceServer() {}
+func (UnimplementedMediaServiceServer) testEmbeddedByValue()                      {}
+
+// UnsafeMediaServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to MediaServiceServer will
+// result in compilation errors.
+type UnsafeMediaServiceServer interface {
+	mustEmbedUnimplementedMediaServiceServer()
+}
+
+func RegisterMediaServiceServer(s grpc.ServiceRegistrar, srv MediaServiceServer) {
+	// If the following call panics, it indicates UnimplementedMediaServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&MediaService_ServiceDesc, srv)
+}
+
+func _MediaService_FetchMedia_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FetchMediaRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(MediaServiceServer).FetchMedia(m, &grpc.GenericServerStream[FetchMediaRequest, FetchMediaResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MediaService_FetchMediaServer = grpc.ServerStreamingServer[FetchMediaResponse]
+
+// MediaService_ServiceDesc is the grpc.ServiceDesc for MediaService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var MediaService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "aof.platform.v1.MediaService",
+	HandlerType: (*MediaServiceServer)(nil),
+	Methods:     []grpc.MethodDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "FetchMedia",
+			Handler:       _MediaService_FetchMedia_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "aof/platform/v1/platform.proto",
 }

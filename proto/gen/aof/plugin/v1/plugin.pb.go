@@ -10,6 +10,7 @@
 package pluginv1
 
 import (
+	v1 "github.com/aof-dev/aofd/proto/gen/aof/platform/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -461,7 +462,25 @@ type Limits struct {
 	// Optional. Messages per second that one account may send.
 	PerAccount *Rate `protobuf:"bytes,10,opt,name=per_account,json=perAccount,proto3" json:"per_account,omitempty"`
 	// Optional. Messages that one account may send to one recipient.
-	PerRecipient  *Rate `protobuf:"bytes,11,opt,name=per_recipient,json=perRecipient,proto3" json:"per_recipient,omitempty"`
+	PerRecipient *Rate `protobuf:"bytes,11,opt,name=per_recipient,json=perRecipient,proto3" json:"per_recipient,omitempty"`
+	// Optional. Characters of the words beside a file.
+	CaptionMax uint32 `protobuf:"varint,12,opt,name=caption_max,json=captionMax,proto3" json:"caption_max,omitempty"`
+	// Optional. Characters of the line above an interactive answer.
+	HeaderMax uint32 `protobuf:"varint,13,opt,name=header_max,json=headerMax,proto3" json:"header_max,omitempty"`
+	// Optional. Characters of the line below an interactive answer.
+	FooterMax uint32 `protobuf:"varint,14,opt,name=footer_max,json=footerMax,proto3" json:"footer_max,omitempty"`
+	// Optional. Characters of the label that opens a list.
+	ListLabelMax uint32 `protobuf:"varint,15,opt,name=list_label_max,json=listLabelMax,proto3" json:"list_label_max,omitempty"`
+	// Optional. Characters of a section's title.
+	SectionTitleMax uint32 `protobuf:"varint,16,opt,name=section_title_max,json=sectionTitleMax,proto3" json:"section_title_max,omitempty"`
+	// Optional. Seconds after a person's last message in which a free answer may go out; 0: always.
+	ReplyWindowSecs uint32 `protobuf:"varint,17,opt,name=reply_window_secs,json=replyWindowSecs,proto3" json:"reply_window_secs,omitempty"`
+	// Optional. Address cards of one message.
+	ContactsMax uint32 `protobuf:"varint,18,opt,name=contacts_max,json=contactsMax,proto3" json:"contacts_max,omitempty"`
+	// Optional. Bytes of TriggerResponse.native.
+	NativeBytesMax uint32 `protobuf:"varint,19,opt,name=native_bytes_max,json=nativeBytesMax,proto3" json:"native_bytes_max,omitempty"`
+	// Optional. Files that the platform takes.
+	Media         []*MediaLimit `protobuf:"bytes,20,rep,name=media,proto3" json:"media,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -573,6 +592,133 @@ func (x *Limits) GetPerRecipient() *Rate {
 	return nil
 }
 
+func (x *Limits) GetCaptionMax() uint32 {
+	if x != nil {
+		return x.CaptionMax
+	}
+	return 0
+}
+
+func (x *Limits) GetHeaderMax() uint32 {
+	if x != nil {
+		return x.HeaderMax
+	}
+	return 0
+}
+
+func (x *Limits) GetFooterMax() uint32 {
+	if x != nil {
+		return x.FooterMax
+	}
+	return 0
+}
+
+func (x *Limits) GetListLabelMax() uint32 {
+	if x != nil {
+		return x.ListLabelMax
+	}
+	return 0
+}
+
+func (x *Limits) GetSectionTitleMax() uint32 {
+	if x != nil {
+		return x.SectionTitleMax
+	}
+	return 0
+}
+
+func (x *Limits) GetReplyWindowSecs() uint32 {
+	if x != nil {
+		return x.ReplyWindowSecs
+	}
+	return 0
+}
+
+func (x *Limits) GetContactsMax() uint32 {
+	if x != nil {
+		return x.ContactsMax
+	}
+	return 0
+}
+
+func (x *Limits) GetNativeBytesMax() uint32 {
+	if x != nil {
+		return x.NativeBytesMax
+	}
+	return 0
+}
+
+func (x *Limits) GetMedia() []*MediaLimit {
+	if x != nil {
+		return x.Media
+	}
+	return nil
+}
+
+// MediaLimit is a kind of file that a platform takes.
+type MediaLimit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Kind of file.
+	Type v1.MediaType `protobuf:"varint,1,opt,name=type,proto3,enum=aof.platform.v1.MediaType" json:"type,omitempty"`
+	// Required. MIME type without parameters; */* means any.
+	MimeType string `protobuf:"bytes,2,opt,name=mime_type,json=mimeType,proto3" json:"mime_type,omitempty"`
+	// Required. The most bytes.
+	MaxBytes      uint64 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MediaLimit) Reset() {
+	*x = MediaLimit{}
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MediaLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MediaLimit) ProtoMessage() {}
+
+func (x *MediaLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MediaLimit.ProtoReflect.Descriptor instead.
+func (*MediaLimit) Descriptor() ([]byte, []int) {
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MediaLimit) GetType() v1.MediaType {
+	if x != nil {
+		return x.Type
+	}
+	return v1.MediaType(0)
+}
+
+func (x *MediaLimit) GetMimeType() string {
+	if x != nil {
+		return x.MimeType
+	}
+	return ""
+}
+
+func (x *MediaLimit) GetMaxBytes() uint64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
 // Rate is a token bucket: `burst` messages at once, refilled by one every `period_ms`.
 type Rate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -586,7 +732,7 @@ type Rate struct {
 
 func (x *Rate) Reset() {
 	*x = Rate{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +744,7 @@ func (x *Rate) String() string {
 func (*Rate) ProtoMessage() {}
 
 func (x *Rate) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[4]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +757,7 @@ func (x *Rate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rate.ProtoReflect.Descriptor instead.
 func (*Rate) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Rate) GetPeriodMs() uint32 {
@@ -639,7 +785,7 @@ type ValidateConfigRequest struct {
 
 func (x *ValidateConfigRequest) Reset() {
 	*x = ValidateConfigRequest{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[5]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +797,7 @@ func (x *ValidateConfigRequest) String() string {
 func (*ValidateConfigRequest) ProtoMessage() {}
 
 func (x *ValidateConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[5]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +810,7 @@ func (x *ValidateConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateConfigRequest.ProtoReflect.Descriptor instead.
 func (*ValidateConfigRequest) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ValidateConfigRequest) GetConfigJson() []byte {
@@ -685,7 +831,7 @@ type ValidateConfigResponse struct {
 
 func (x *ValidateConfigResponse) Reset() {
 	*x = ValidateConfigResponse{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +843,7 @@ func (x *ValidateConfigResponse) String() string {
 func (*ValidateConfigResponse) ProtoMessage() {}
 
 func (x *ValidateConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[6]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +856,7 @@ func (x *ValidateConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateConfigResponse.ProtoReflect.Descriptor instead.
 func (*ValidateConfigResponse) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ValidateConfigResponse) GetDiagnostics() []*Diagnostic {
@@ -737,7 +883,7 @@ type Diagnostic struct {
 
 func (x *Diagnostic) Reset() {
 	*x = Diagnostic{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -749,7 +895,7 @@ func (x *Diagnostic) String() string {
 func (*Diagnostic) ProtoMessage() {}
 
 func (x *Diagnostic) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[7]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -762,7 +908,7 @@ func (x *Diagnostic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Diagnostic.ProtoReflect.Descriptor instead.
 func (*Diagnostic) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Diagnostic) GetSeverity() Severity {
@@ -806,7 +952,7 @@ type ConfigureRequest struct {
 
 func (x *ConfigureRequest) Reset() {
 	*x = ConfigureRequest{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +964,7 @@ func (x *ConfigureRequest) String() string {
 func (*ConfigureRequest) ProtoMessage() {}
 
 func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[8]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +977,7 @@ func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequest) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConfigureRequest) GetConfigJson() []byte {
@@ -861,7 +1007,7 @@ type ConfigureResponse struct {
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +1019,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[9]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1032,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConfigureResponse) GetAccounts() []*Account {
@@ -909,14 +1055,16 @@ type Account struct {
 	// Required. Platform's id of the identity, as in TriggerMessage.account.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Optional. Name for people.
-	DisplayName   string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Optional. Messages that this identity may send, when that differs from Limits.per_account.
+	Rate          *Rate `protobuf:"bytes,3,opt,name=rate,proto3" json:"rate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1076,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1089,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Account) GetId() string {
@@ -958,6 +1106,13 @@ func (x *Account) GetDisplayName() string {
 	return ""
 }
 
+func (x *Account) GetRate() *Rate {
+	if x != nil {
+		return x.Rate
+	}
+	return nil
+}
+
 // CheckHealthRequest asks how the plugin is.
 type CheckHealthRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -967,7 +1122,7 @@ type CheckHealthRequest struct {
 
 func (x *CheckHealthRequest) Reset() {
 	*x = CheckHealthRequest{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1134,7 @@ func (x *CheckHealthRequest) String() string {
 func (*CheckHealthRequest) ProtoMessage() {}
 
 func (x *CheckHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1147,7 @@ func (x *CheckHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckHealthRequest.ProtoReflect.Descriptor instead.
 func (*CheckHealthRequest) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 // CheckHealthResponse tells how the plugin is.
@@ -1008,7 +1163,7 @@ type CheckHealthResponse struct {
 
 func (x *CheckHealthResponse) Reset() {
 	*x = CheckHealthResponse{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1175,7 @@ func (x *CheckHealthResponse) String() string {
 func (*CheckHealthResponse) ProtoMessage() {}
 
 func (x *CheckHealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1188,7 @@ func (x *CheckHealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckHealthResponse.ProtoReflect.Descriptor instead.
 func (*CheckHealthResponse) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CheckHealthResponse) GetState() HealthState {
@@ -1059,7 +1214,7 @@ type DrainRequest struct {
 
 func (x *DrainRequest) Reset() {
 	*x = DrainRequest{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1226,7 @@ func (x *DrainRequest) String() string {
 func (*DrainRequest) ProtoMessage() {}
 
 func (x *DrainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1239,7 @@ func (x *DrainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
 func (*DrainRequest) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 // DrainResponse says that nothing is in flight any more.
@@ -1096,7 +1251,7 @@ type DrainResponse struct {
 
 func (x *DrainResponse) Reset() {
 	*x = DrainResponse{}
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1108,7 +1263,7 @@ func (x *DrainResponse) String() string {
 func (*DrainResponse) ProtoMessage() {}
 
 func (x *DrainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[14]
+	mi := &file_aof_plugin_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1121,14 +1276,14 @@ func (x *DrainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
 func (*DrainResponse) Descriptor() ([]byte, []int) {
-	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_aof_plugin_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 var File_aof_plugin_v1_plugin_proto protoreflect.FileDescriptor
 
 const file_aof_plugin_v1_plugin_proto_rawDesc = "" +
 	"\n" +
-	"\x1aaof/plugin/v1/plugin.proto\x12\raof.plugin.v1\"`\n" +
+	"\x1aaof/plugin/v1/plugin.proto\x12\raof.plugin.v1\x1a\x1daof/platform/v1/message.proto\"`\n" +
 	"\x0eGetInfoRequest\x12!\n" +
 	"\fhost_version\x18\x01 \x01(\tR\vhostVersion\x12+\n" +
 	"\x11host_capabilities\x18\x02 \x03(\tR\x10hostCapabilities\"\x84\x03\n" +
@@ -1147,7 +1302,7 @@ const file_aof_plugin_v1_plugin_proto_rawDesc = "" +
 	"\fPlatformInfo\x12!\n" +
 	"\fdisplay_name\x18\x01 \x01(\tR\vdisplayName\x122\n" +
 	"\x15webhook_content_types\x18\x02 \x03(\tR\x13webhookContentTypes\x12-\n" +
-	"\x06limits\x18\x03 \x01(\v2\x15.aof.plugin.v1.LimitsR\x06limits\"\xd8\x03\n" +
+	"\x06limits\x18\x03 \x01(\v2\x15.aof.plugin.v1.LimitsR\x06limits\"\xb3\x06\n" +
 	"\x06Limits\x12\x19\n" +
 	"\btext_max\x18\x01 \x01(\rR\atextMax\x120\n" +
 	"\x14interactive_text_max\x18\x02 \x01(\rR\x12interactiveTextMax\x12\x1f\n" +
@@ -1162,7 +1317,24 @@ const file_aof_plugin_v1_plugin_proto_rawDesc = "" +
 	"\vper_account\x18\n" +
 	" \x01(\v2\x13.aof.plugin.v1.RateR\n" +
 	"perAccount\x128\n" +
-	"\rper_recipient\x18\v \x01(\v2\x13.aof.plugin.v1.RateR\fperRecipient\"9\n" +
+	"\rper_recipient\x18\v \x01(\v2\x13.aof.plugin.v1.RateR\fperRecipient\x12\x1f\n" +
+	"\vcaption_max\x18\f \x01(\rR\n" +
+	"captionMax\x12\x1d\n" +
+	"\n" +
+	"header_max\x18\r \x01(\rR\theaderMax\x12\x1d\n" +
+	"\n" +
+	"footer_max\x18\x0e \x01(\rR\tfooterMax\x12$\n" +
+	"\x0elist_label_max\x18\x0f \x01(\rR\flistLabelMax\x12*\n" +
+	"\x11section_title_max\x18\x10 \x01(\rR\x0fsectionTitleMax\x12*\n" +
+	"\x11reply_window_secs\x18\x11 \x01(\rR\x0freplyWindowSecs\x12!\n" +
+	"\fcontacts_max\x18\x12 \x01(\rR\vcontactsMax\x12(\n" +
+	"\x10native_bytes_max\x18\x13 \x01(\rR\x0enativeBytesMax\x12/\n" +
+	"\x05media\x18\x14 \x03(\v2\x19.aof.plugin.v1.MediaLimitR\x05media\"v\n" +
+	"\n" +
+	"MediaLimit\x12.\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x1a.aof.platform.v1.MediaTypeR\x04type\x12\x1b\n" +
+	"\tmime_type\x18\x02 \x01(\tR\bmimeType\x12\x1b\n" +
+	"\tmax_bytes\x18\x03 \x01(\x04R\bmaxBytes\"9\n" +
 	"\x04Rate\x12\x1b\n" +
 	"\tperiod_ms\x18\x01 \x01(\rR\bperiodMs\x12\x14\n" +
 	"\x05burst\x18\x02 \x01(\rR\x05burst\"8\n" +
@@ -1185,10 +1357,11 @@ const file_aof_plugin_v1_plugin_proto_rawDesc = "" +
 	"generation\"\x84\x01\n" +
 	"\x11ConfigureResponse\x122\n" +
 	"\baccounts\x18\x01 \x03(\v2\x16.aof.plugin.v1.AccountR\baccounts\x12;\n" +
-	"\vdiagnostics\x18\x02 \x03(\v2\x19.aof.plugin.v1.DiagnosticR\vdiagnostics\"<\n" +
+	"\vdiagnostics\x18\x02 \x03(\v2\x19.aof.plugin.v1.DiagnosticR\vdiagnostics\"e\n" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
-	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\"\x14\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12'\n" +
+	"\x04rate\x18\x03 \x01(\v2\x13.aof.plugin.v1.RateR\x04rate\"\x14\n" +
 	"\x12CheckHealthRequest\"a\n" +
 	"\x13CheckHealthResponse\x120\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1a.aof.plugin.v1.HealthStateR\x05state\x12\x18\n" +
@@ -1230,7 +1403,7 @@ func file_aof_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_aof_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_aof_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_aof_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_aof_plugin_v1_plugin_proto_goTypes = []any{
 	(PluginKind)(0),                // 0: aof.plugin.v1.PluginKind
 	(Severity)(0),                  // 1: aof.plugin.v1.Severity
@@ -1239,44 +1412,49 @@ var file_aof_plugin_v1_plugin_proto_goTypes = []any{
 	(*GetInfoResponse)(nil),        // 4: aof.plugin.v1.GetInfoResponse
 	(*PlatformInfo)(nil),           // 5: aof.plugin.v1.PlatformInfo
 	(*Limits)(nil),                 // 6: aof.plugin.v1.Limits
-	(*Rate)(nil),                   // 7: aof.plugin.v1.Rate
-	(*ValidateConfigRequest)(nil),  // 8: aof.plugin.v1.ValidateConfigRequest
-	(*ValidateConfigResponse)(nil), // 9: aof.plugin.v1.ValidateConfigResponse
-	(*Diagnostic)(nil),             // 10: aof.plugin.v1.Diagnostic
-	(*ConfigureRequest)(nil),       // 11: aof.plugin.v1.ConfigureRequest
-	(*ConfigureResponse)(nil),      // 12: aof.plugin.v1.ConfigureResponse
-	(*Account)(nil),                // 13: aof.plugin.v1.Account
-	(*CheckHealthRequest)(nil),     // 14: aof.plugin.v1.CheckHealthRequest
-	(*CheckHealthResponse)(nil),    // 15: aof.plugin.v1.CheckHealthResponse
-	(*DrainRequest)(nil),           // 16: aof.plugin.v1.DrainRequest
-	(*DrainResponse)(nil),          // 17: aof.plugin.v1.DrainResponse
+	(*MediaLimit)(nil),             // 7: aof.plugin.v1.MediaLimit
+	(*Rate)(nil),                   // 8: aof.plugin.v1.Rate
+	(*ValidateConfigRequest)(nil),  // 9: aof.plugin.v1.ValidateConfigRequest
+	(*ValidateConfigResponse)(nil), // 10: aof.plugin.v1.ValidateConfigResponse
+	(*Diagnostic)(nil),             // 11: aof.plugin.v1.Diagnostic
+	(*ConfigureRequest)(nil),       // 12: aof.plugin.v1.ConfigureRequest
+	(*ConfigureResponse)(nil),      // 13: aof.plugin.v1.ConfigureResponse
+	(*Account)(nil),                // 14: aof.plugin.v1.Account
+	(*CheckHealthRequest)(nil),     // 15: aof.plugin.v1.CheckHealthRequest
+	(*CheckHealthResponse)(nil),    // 16: aof.plugin.v1.CheckHealthResponse
+	(*DrainRequest)(nil),           // 17: aof.plugin.v1.DrainRequest
+	(*DrainResponse)(nil),          // 18: aof.plugin.v1.DrainResponse
+	(v1.MediaType)(0),              // 19: aof.platform.v1.MediaType
 }
 var file_aof_plugin_v1_plugin_proto_depIdxs = []int32{
 	0,  // 0: aof.plugin.v1.GetInfoResponse.kind:type_name -> aof.plugin.v1.PluginKind
 	5,  // 1: aof.plugin.v1.GetInfoResponse.platform:type_name -> aof.plugin.v1.PlatformInfo
 	6,  // 2: aof.plugin.v1.PlatformInfo.limits:type_name -> aof.plugin.v1.Limits
-	7,  // 3: aof.plugin.v1.Limits.per_account:type_name -> aof.plugin.v1.Rate
-	7,  // 4: aof.plugin.v1.Limits.per_recipient:type_name -> aof.plugin.v1.Rate
-	10, // 5: aof.plugin.v1.ValidateConfigResponse.diagnostics:type_name -> aof.plugin.v1.Diagnostic
-	1,  // 6: aof.plugin.v1.Diagnostic.severity:type_name -> aof.plugin.v1.Severity
-	13, // 7: aof.plugin.v1.ConfigureResponse.accounts:type_name -> aof.plugin.v1.Account
-	10, // 8: aof.plugin.v1.ConfigureResponse.diagnostics:type_name -> aof.plugin.v1.Diagnostic
-	2,  // 9: aof.plugin.v1.CheckHealthResponse.state:type_name -> aof.plugin.v1.HealthState
-	3,  // 10: aof.plugin.v1.PluginService.GetInfo:input_type -> aof.plugin.v1.GetInfoRequest
-	8,  // 11: aof.plugin.v1.PluginService.ValidateConfig:input_type -> aof.plugin.v1.ValidateConfigRequest
-	11, // 12: aof.plugin.v1.PluginService.Configure:input_type -> aof.plugin.v1.ConfigureRequest
-	14, // 13: aof.plugin.v1.PluginService.CheckHealth:input_type -> aof.plugin.v1.CheckHealthRequest
-	16, // 14: aof.plugin.v1.PluginService.Drain:input_type -> aof.plugin.v1.DrainRequest
-	4,  // 15: aof.plugin.v1.PluginService.GetInfo:output_type -> aof.plugin.v1.GetInfoResponse
-	9,  // 16: aof.plugin.v1.PluginService.ValidateConfig:output_type -> aof.plugin.v1.ValidateConfigResponse
-	12, // 17: aof.plugin.v1.PluginService.Configure:output_type -> aof.plugin.v1.ConfigureResponse
-	15, // 18: aof.plugin.v1.PluginService.CheckHealth:output_type -> aof.plugin.v1.CheckHealthResponse
-	17, // 19: aof.plugin.v1.PluginService.Drain:output_type -> aof.plugin.v1.DrainResponse
-	15, // [15:20] is the sub-list for method output_type
-	10, // [10:15] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	8,  // 3: aof.plugin.v1.Limits.per_account:type_name -> aof.plugin.v1.Rate
+	8,  // 4: aof.plugin.v1.Limits.per_recipient:type_name -> aof.plugin.v1.Rate
+	7,  // 5: aof.plugin.v1.Limits.media:type_name -> aof.plugin.v1.MediaLimit
+	19, // 6: aof.plugin.v1.MediaLimit.type:type_name -> aof.platform.v1.MediaType
+	11, // 7: aof.plugin.v1.ValidateConfigResponse.diagnostics:type_name -> aof.plugin.v1.Diagnostic
+	1,  // 8: aof.plugin.v1.Diagnostic.severity:type_name -> aof.plugin.v1.Severity
+	14, // 9: aof.plugin.v1.ConfigureResponse.accounts:type_name -> aof.plugin.v1.Account
+	11, // 10: aof.plugin.v1.ConfigureResponse.diagnostics:type_name -> aof.plugin.v1.Diagnostic
+	8,  // 11: aof.plugin.v1.Account.rate:type_name -> aof.plugin.v1.Rate
+	2,  // 12: aof.plugin.v1.CheckHealthResponse.state:type_name -> aof.plugin.v1.HealthState
+	3,  // 13: aof.plugin.v1.PluginService.GetInfo:input_type -> aof.plugin.v1.GetInfoRequest
+	9,  // 14: aof.plugin.v1.PluginService.ValidateConfig:input_type -> aof.plugin.v1.ValidateConfigRequest
+	12, // 15: aof.plugin.v1.PluginService.Configure:input_type -> aof.plugin.v1.ConfigureRequest
+	15, // 16: aof.plugin.v1.PluginService.CheckHealth:input_type -> aof.plugin.v1.CheckHealthRequest
+	17, // 17: aof.plugin.v1.PluginService.Drain:input_type -> aof.plugin.v1.DrainRequest
+	4,  // 18: aof.plugin.v1.PluginService.GetInfo:output_type -> aof.plugin.v1.GetInfoResponse
+	10, // 19: aof.plugin.v1.PluginService.ValidateConfig:output_type -> aof.plugin.v1.ValidateConfigResponse
+	13, // 20: aof.plugin.v1.PluginService.Configure:output_type -> aof.plugin.v1.ConfigureResponse
+	16, // 21: aof.plugin.v1.PluginService.CheckHealth:output_type -> aof.plugin.v1.CheckHealthResponse
+	18, // 22: aof.plugin.v1.PluginService.Drain:output_type -> aof.plugin.v1.DrainResponse
+	18, // [18:23] is the sub-list for method output_type
+	13, // [13:18] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_aof_plugin_v1_plugin_proto_init() }
@@ -1290,7 +1468,7 @@ func file_aof_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_aof_plugin_v1_plugin_proto_rawDesc), len(file_aof_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

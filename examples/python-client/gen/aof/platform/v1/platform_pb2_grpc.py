@@ -59,6 +59,11 @@ class TriggerPlatformServiceStub:
                 request_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.SendResponseRequest.SerializeToString,
                 response_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.SendResponseResponse.FromString,
                 _registered_method=True)
+        self.SendSignal = channel.unary_unary(
+                '/aof.platform.v1.TriggerPlatformService/SendSignal',
+                request_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.SendSignalRequest.SerializeToString,
+                response_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.SendSignalResponse.FromString,
+                _registered_method=True)
 
 
 class TriggerPlatformServiceServicer:
@@ -120,6 +125,18 @@ class TriggerPlatformServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendSignal(self, request, context):
+        """SendSignal shows a person that a message of theirs was seen or is being worked on. It is a courtesy:
+        the host calls it once and goes on whatever becomes of it. Announced by the capability "signals".
+
+        Condition                           | Code                | Reason                  | The host
+        kind that cannot be shown           | UNIMPLEMENTED       | UNSUPPORTED_CONTENT     | does not ask again
+        anything else                       | as SendResponse     |                         | notes it
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TriggerPlatformServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -137,6 +154,11 @@ def add_TriggerPlatformServiceServicer_to_server(servicer, server):
                     servicer.SendResponse,
                     request_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.SendResponseRequest.FromString,
                     response_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.SendResponseResponse.SerializeToString,
+            ),
+            'SendSignal': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendSignal,
+                    request_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.SendSignalRequest.FromString,
+                    response_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.SendSignalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -230,6 +252,120 @@ class TriggerPlatformService:
             '/aof.platform.v1.TriggerPlatformService/SendResponse',
             aof_dot_platform_dot_v1_dot_platform__pb2.SendResponseRequest.SerializeToString,
             aof_dot_platform_dot_v1_dot_platform__pb2.SendResponseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendSignal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aof.platform.v1.TriggerPlatformService/SendSignal',
+            aof_dot_platform_dot_v1_dot_platform__pb2.SendSignalRequest.SerializeToString,
+            aof_dot_platform_dot_v1_dot_platform__pb2.SendSignalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class MediaServiceStub:
+    """MediaService brings files of messages. Announced by the capability "media".
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.FetchMedia = channel.unary_stream(
+                '/aof.platform.v1.MediaService/FetchMedia',
+                request_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.FetchMediaRequest.SerializeToString,
+                response_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.FetchMediaResponse.FromString,
+                _registered_method=True)
+
+
+class MediaServiceServicer:
+    """MediaService brings files of messages. Announced by the capability "media".
+    """
+
+    def FetchMedia(self, request, context):
+        """FetchMedia streams a file that a message refers to: first what it is, then its bytes in order. A file
+        that is not whole, whose digest differs, or that is larger than asked for ends with an error, so the
+        caller keeps nothing of it. It is pure, but it costs the platform's quota: the host does not repeat it
+        by itself.
+
+        Condition                           | Code                | Reason                  | The host
+        no such file, or it expired         | FAILED_PRECONDITION | CONTENT_REJECTED        | tells the agent
+        larger than max_bytes               | INVALID_ARGUMENT    | CONTENT_REJECTED        | tells the agent
+        not what the platform said it is    | INVALID_ARGUMENT    | CONTENT_REJECTED        | tells the agent
+        limit of the platform               | RESOURCE_EXHAUSTED  | RATE_LIMITED            | tells the agent when to ask again
+        token expired or revoked            | UNAUTHENTICATED     | CREDENTIALS_REJECTED    | alerts
+        platform down                       | UNAVAILABLE         | UPSTREAM_ERROR          | tells the agent
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_MediaServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'FetchMedia': grpc.unary_stream_rpc_method_handler(
+                    servicer.FetchMedia,
+                    request_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.FetchMediaRequest.FromString,
+                    response_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.FetchMediaResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'aof.platform.v1.MediaService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('aof.platform.v1.MediaService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class MediaService:
+    """MediaService brings files of messages. Announced by the capability "media".
+    """
+
+    @staticmethod
+    def FetchMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aof.platform.v1.MediaService/FetchMedia',
+            aof_dot_platform_dot_v1_dot_platform__pb2.FetchMediaRequest.SerializeToString,
+            aof_dot_platform_dot_v1_dot_platform__pb2.FetchMediaResponse.FromString,
             options,
             channel_credentials,
             insecure,
