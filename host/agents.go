@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/aof-dev/aofd/host/internal/config"
 	"github.com/aof-dev/aofd/host/internal/runner"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -12,17 +14,23 @@ import (
 
 // agents are the runners of the loaded agents, by name.
 type agents struct {
-	log     *slog.Logger
-	runners map[string]runner.Runner // read-only once made
-	broken  map[string]error         // agents that have no runner, and why
+	log      *slog.Logger
+	programs *semaphore.Weighted      // what exec agents may run at once
+	exec     map[string]bool          // the agents that are programs
+	runners  map[string]runner.Runner // read-only once made
+	broken   map[string]error         // agents that have no runner, and why
 }
 
 // newAgents makes a runner for each agent. One that cannot run is an error when somebody is routed to it,
 // else a warning: the others still work.
 func newAgents(cfg *config.Config, log *slog.Logger, diags config.Diagnostics) (*agents, config.Diagnostics) {
-	out := &agents{log: log, runners: map[string]runner.Runner{}, broken: map[string]error{}}
+	out := &agents{
+		log: log, programs: semaphore.NewWeighted(int64(cfg.Runtime.MaxPrograms)), exec: map[string]bool{},
+		runners: map[string]runner.Runner{}, broken: map[string]error{},
+	}
 	routed := referenced(cfg)
 	for _, a := range cfg.Agents {
+		out.exec[a.Name] = a.Exec != nil
 		r, err := runner.New(a, runner.Settings{Logger: log.With("agent", a.Name), Mark: cfg.DataDir})
 		if err == nil {
 			out.runners[a.Name] = r
@@ -62,6 +70,15 @@ func referenced(cfg *config.Config) map[string]bool {
 // Run implements turn.Agents: it runs the agent that r names.
 func (a *agents) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event {
 	if runs, ok := a.runners[r.Agent]; ok {
+		if a.exec[r.Agent] {
+			if err := a.programs.Acquire(ctx, 1); err != nil {
+				return chat.Event{Error: &chat.AgentError{
+					Code: "AGENT_BUSY", UserText: "Too many tasks are running right now. Please try again later.",
+					Detail: "no place for a program became free in the run's time: see spec.runtime.max_programs",
+				}}
+			}
+			defer a.programs.Release(1)
+		}
 		return runs.Run(ctx, r, emit)
 	}
 	detail := fmt.Sprintf("no agent %q is loaded", r.Agent)

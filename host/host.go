@@ -145,7 +145,8 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 	d.turn = turn.New(turn.Settings{
 		Owner: owner, Lanes: d.store, Planner: plan, Agents: d.agents, Enqueued: d.egress.Wake,
 		MaxConcurrent: d.cfg.Runtime.MaxConcurrentTasks, ProgressAfter: d.cfg.Runtime.ProgressAfter,
-		MaxAge: d.cfg.Runtime.MaxMessageAge, Metrics: d.metrics, Logger: d.log,
+		MaxAge: d.cfg.Runtime.MaxMessageAge, Courtesies: courtesies{d}, Signal: d.cfg.Runtime.Signal,
+		Metrics: d.metrics, Logger: d.log,
 	})
 	return d.servers.build(d, plan)
 }

@@ -29,6 +29,8 @@ type platform struct {
 	reason string          // why it is nil
 	faulty bool            // its configuration is to blame
 
+	unshown sync.Map // signals that the platform cannot show
+
 	// Of the goroutine that keeps trying; both nil when there is none.
 	cancel context.CancelFunc
 	done   chan struct{}

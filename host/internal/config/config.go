@@ -3,6 +3,8 @@ package config
 import (
 	"regexp"
 	"time"
+
+	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 // Config is everything that the operator wrote, checked and with defaults in place.
@@ -35,13 +37,15 @@ type Server struct {
 // Runtime bounds what agents may do.
 type Runtime struct {
 	MaxConcurrentTasks int
+	MaxPrograms        int // of exec agents, at the same time
 	MaxTasksPerUser    int
 	TaskTimeout        time.Duration
 	MaxMessageAge      time.Duration // 0: no limit
 	ProgressAfter      time.Duration // 0: never
 	DefaultAgent       string        // name of a loaded agent; empty: none
 	DefaultModel       string
-	UnknownCommands    string // "reply" or "agent": who answers /x that nobody bound
+	UnknownCommands    string      // "reply" or "agent": who answers /x that nobody bound
+	Signal             chat.Signal // what a sender sees while an agent works; empty: nothing
 }
 
 // Platform is one enabled block of spec.platforms, the credentials of triggers, or both. Its keys belong to

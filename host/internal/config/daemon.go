@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 // readDaemon reads the DaemonConfig. Without one, root has no node and all defaults hold.
@@ -83,6 +85,7 @@ func (l *loader) readRuntime(p place) {
 	p.knownKeys()
 	l.cfg.Runtime = Runtime{
 		MaxConcurrentTasks: p.child("max_concurrent_tasks").integer(1, math.MaxInt),
+		MaxPrograms:        p.child("max_programs").integer(1, math.MaxInt),
 		MaxTasksPerUser:    p.child("max_tasks_per_user").integer(1, math.MaxInt),
 		TaskTimeout:        p.child("task_timeout_secs").seconds(1),
 		MaxMessageAge:      p.child("max_message_age_secs").seconds(0),
@@ -90,6 +93,9 @@ func (l *loader) readRuntime(p place) {
 		DefaultAgent:       p.child("default_agent").str(),
 		DefaultModel:       p.child("default_model").str(),
 		UnknownCommands:    p.child("unknown_commands").oneOf("reply", "agent"),
+	}
+	if signal := p.child("signals").oneOf("typing", "read", "none"); signal != "none" {
+		l.cfg.Runtime.Signal = chat.Signal(signal)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 func TestDefaults(t *testing.T) {
@@ -19,8 +21,8 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	want := Runtime{
-		MaxConcurrentTasks: 10, MaxTasksPerUser: 3, TaskTimeout: 5 * time.Minute, ProgressAfter: 10 * time.Second,
-		DefaultAgent: "echo", UnknownCommands: "reply",
+		MaxConcurrentTasks: 1000, MaxPrograms: 64, MaxTasksPerUser: 3, TaskTimeout: 5 * time.Minute,
+		ProgressAfter: 10 * time.Second, DefaultAgent: "echo", UnknownCommands: "reply", Signal: chat.SignalTyping,
 	}
 	if cfg.Runtime != want {
 		t.Errorf("%+v, want %+v", cfg.Runtime, want)
@@ -66,6 +68,8 @@ spec:
     max_message_age_secs: 1h
     progress_after_secs: 0
     unknown_commands: Agent
+    max_programs: 3
+    signals: none
   settings: {log_level: WARN, log_format: json}
   data_dir: ${DATA:-state}
   plugins: {directory: plug}
@@ -81,7 +85,7 @@ spec:
 		t.Errorf("%+v, want %+v", cfg.Server, server)
 	}
 	runtime := Runtime{
-		MaxConcurrentTasks: 4, MaxTasksPerUser: 2, TaskTimeout: 2 * time.Minute, MaxMessageAge: time.Hour,
+		MaxConcurrentTasks: 4, MaxPrograms: 3, MaxTasksPerUser: 2, TaskTimeout: 2 * time.Minute, MaxMessageAge: time.Hour,
 		DefaultAgent: "echo", DefaultModel: "some:model", UnknownCommands: "agent",
 	}
 	if cfg.Runtime != runtime {

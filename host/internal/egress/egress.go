@@ -262,7 +262,7 @@ func (s *Stage) attempt(d store.Delivery) (v store.Settlement) {
 	v = store.Settlement{State: store.StateSent, MessageIDs: append(d.MessageIDs, sent.MessageIDs...)}
 	for _, g := range sent.Degradations {
 		v.Trace = append(v.Trace, store.TraceEvent{
-			At: time.Now(), Hop: "send.degraded", Detail: g.What + ": " + g.Detail, DeliveryID: d.ID,
+			At: time.Now(), Hop: store.HopDegraded, Detail: g.What + ": " + g.Detail, DeliveryID: d.ID,
 		})
 	}
 	return v
@@ -278,7 +278,7 @@ func attempted(d store.Delivery, v store.Settlement, start time.Time) store.Trac
 		}
 	}
 	return store.TraceEvent{
-		At: start, Hop: "send.attempt", Detail: detail, Duration: time.Since(start), DeliveryID: d.ID,
+		At: start, Hop: store.HopAttempt, Detail: detail, Duration: time.Since(start), DeliveryID: d.ID,
 	}
 }
 

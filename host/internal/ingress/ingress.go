@@ -194,7 +194,7 @@ func (h *Handler) inbound(req chat.Request, b chat.Batch) store.Inbound {
 	in := store.Inbound{
 		Receipts: b.Receipts, Notices: b.Notices, MaxPerUser: h.MaxPerUser,
 		Trace: []store.TraceEvent{{
-			At: req.ReceivedAt, Hop: "webhook.received", Duration: time.Since(req.ReceivedAt),
+			At: req.ReceivedAt, Hop: store.HopReceived, Duration: time.Since(req.ReceivedAt),
 			Detail: fmt.Sprintf("%d bytes, signature valid, %d messages, %d receipts",
 				len(req.Body), len(b.Messages), len(b.Receipts)),
 		}},

@@ -32,7 +32,7 @@ func (s *Stage) take(t store.Turn, log *slog.Logger) (r store.Result, cut bool) 
 		}
 	}()
 	if m := t.Message; m.Refusal != nil {
-		return silent(store.OutcomeRefused, m.Refusal.Reason+": "+m.Refusal.Detail, "policy.refused"), false
+		return silent(store.OutcomeRefused, m.Refusal.Reason+": "+m.Refusal.Detail, store.HopRefused), false
 	}
 	if t.Lane == store.LaneBusy {
 		return s.answer(t, store.OutcomeRefused, "TOO_MANY_TASKS: as many messages as one user may have were being worked on",
@@ -60,7 +60,7 @@ func (s *Stage) take(t store.Turn, log *slog.Logger) (r store.Result, cut bool) 
 
 // follow does what the plan says. Its results are those of take.
 func (s *Stage) follow(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
-	route := store.TraceEvent{At: time.Now(), Hop: "route.chosen", Detail: p.Why}
+	route := store.TraceEvent{At: time.Now(), Hop: store.HopRoute, Detail: p.Why}
 	var r store.Result
 	switch {
 	case p.Agent != "":
@@ -68,7 +68,7 @@ func (s *Stage) follow(t store.Turn, p Plan, log *slog.Logger) (store.Result, bo
 	case p.Reply != nil:
 		r = s.answer(t, p.Outcome, p.Why, *p.Reply)
 	default:
-		return silent(p.Outcome, p.Why, "route.chosen"), false
+		return silent(p.Outcome, p.Why, store.HopRoute), false
 	}
 	r.SetAgent = p.SetAgent
 	r.Trace = append(r.Trace, route)
@@ -85,11 +85,21 @@ func (s *Stage) begun(t store.Turn, p Plan, log *slog.Logger) {
 	defer cancel()
 	now := time.Now()
 	if err := s.Lanes.Enqueue(ctx, t, nil, []store.TraceEvent{
-		{At: now, Hop: "route.chosen", Detail: p.Why},
-		{At: now, Hop: "agent.start", Detail: start},
+		waited(t, now),
+		{At: now, Hop: store.HopRoute, Detail: p.Why},
+		{At: now, Hop: store.HopStart, Detail: start},
 	}); err != nil {
 		log.Warn("the trace lacks the beginning of a run", "err", err)
 	}
+}
+
+// waited is the trace of a message's time in the inbox.
+func waited(t store.Turn, now time.Time) store.TraceEvent {
+	e := store.TraceEvent{At: now, Hop: store.HopBegin}
+	if at := t.Message.ReceivedAt; !at.IsZero() && now.After(at) {
+		e.Duration = now.Sub(at)
+	}
+	return e
 }
 
 // run has an agent answer the message. Its results are those of take.
@@ -103,7 +113,8 @@ func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool)
 	}
 	s.begun(t, p, log)
 	start := time.Now()
-	out := &outlet{stage: s, turn: t, agent: p.Agent, log: log}
+	out := &outlet{stage: s, turn: t, agent: p.Agent, log: log, start: start}
+	defer s.show(t)()
 	stopProgress := out.announceAfter(s.ProgressAfter)
 	end := s.Agents.Run(ctx, chat.Run{
 		ID: store.RunID(t.Cause), Agent: p.Agent, Conversation: t.Conversation, Message: cmp.Or(p.Message, &t.Message),
@@ -115,7 +126,7 @@ func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool)
 	}
 	r := s.conclude(t, p, end)
 	r.Trace = append(out.trace(), store.TraceEvent{
-		At: time.Now(), Hop: "agent.end", Detail: "agent " + p.Agent, Duration: time.Since(start),
+		At: time.Now(), Hop: store.HopAgentEnd, Detail: "agent " + p.Agent, Duration: time.Since(start),
 	})
 	r.Deliveries = append(out.late, r.Deliveries...)
 	if out.sent() && r.Outcome == store.OutcomeNothing {
@@ -193,6 +204,8 @@ type outlet struct {
 	log   *slog.Logger
 
 	mu       sync.Mutex
+	start    time.Time // of the run
+	heard    bool      // the agent gave a sign of life
 	partials int
 	events   []store.TraceEvent
 	late     []store.Delivery // parts that could not be stored at once; they go with the result
@@ -202,19 +215,31 @@ const maxTrace = 100 // events of one run that are kept; later ones are left out
 
 // emit stores parts of the answer at once and keeps the rest for the trace.
 func (o *outlet) emit(e chat.Event) {
+	o.hear()
 	switch {
 	case e.Partial != nil && !e.Partial.Response.Empty():
 		o.mu.Lock()
 		slot := slotPartial + o.partials
 		o.partials++
 		o.mu.Unlock()
-		o.enqueue(slot, e.Partial.Response, "agent.partial")
+		o.enqueue(slot, e.Partial.Response, store.HopPartial)
 	case e.Progress != nil:
-		o.note("agent.progress", e.Progress.Text)
+		o.note(store.HopProgress, e.Progress.Text)
 	case e.ToolCall != nil:
-		o.note("agent.tool_call", e.ToolCall.Name)
+		o.note(store.HopToolCall, e.ToolCall.Name)
 	case e.ToolResult != nil:
-		o.note("agent.tool_result", e.ToolResult.Summary)
+		o.note(store.HopToolDone, e.ToolResult.Summary)
+	}
+}
+
+// hear notes when the agent first gave a sign of life.
+func (o *outlet) hear() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.heard {
+		o.heard = true
+		now := time.Now()
+		o.events = append(o.events, store.TraceEvent{At: now, Hop: store.HopFirst, Duration: now.Sub(o.start)})
 	}
 }
 
@@ -227,7 +252,7 @@ func (o *outlet) announceAfter(d time.Duration) (stop func()) {
 	done := make(chan struct{})
 	timer := time.AfterFunc(d, func() {
 		defer close(done)
-		o.enqueue(slotProgress, chat.Response{Text: "Still working on it…", Format: chat.FormatText}, "agent.slow")
+		o.enqueue(slotProgress, chat.Response{Text: "Still working on it…", Format: chat.FormatText}, store.HopSlow)
 	})
 	return func() {
 		if !timer.Stop() {

@@ -60,9 +60,13 @@ type Settings struct {
 	// ProgressAfter is when a user is told once that the work goes on; 0: never.
 	ProgressAfter time.Duration
 	// MaxAge is how old a message may be, by the platform's time, to be still answered; 0: any age.
-	MaxAge  time.Duration
-	Metrics *telemetry.Metrics
-	Logger  *slog.Logger
+	MaxAge time.Duration
+	// Courtesies and Signal are what the sender of a message sees while an agent works on it; nil or empty:
+	// nothing.
+	Courtesies Courtesies
+	Signal     chat.Signal
+	Metrics    *telemetry.Metrics
+	Logger     *slog.Logger
 }
 
 const (
@@ -86,11 +90,16 @@ type Stage struct {
 	dispatchers sync.WaitGroup // they begin turns, so they end first
 	turns       sync.WaitGroup
 	renewer     sync.WaitGroup // keeps the leases, so it ends last
+	signals     sync.WaitGroup // nobody waits for them but Stop
+	room        chan struct{}  // for signals
 }
 
 // New returns a stage that does nothing yet.
 func New(s Settings) *Stage {
-	st := &Stage{Settings: s, done: make(chan struct{}), wake: map[store.LaneKind]chan struct{}{}}
+	st := &Stage{
+		Settings: s, done: make(chan struct{}), wake: map[store.LaneKind]chan struct{}{},
+		room: make(chan struct{}, signalsAtOnce),
+	}
 	for _, k := range []store.LaneKind{store.LaneTurn, store.LaneNow, store.LaneBusy} {
 		st.wake[k] = make(chan struct{}, 1)
 	}
@@ -138,6 +147,7 @@ func (s *Stage) Stop(ctx context.Context) {
 	s.cut()
 	<-finished
 	s.renewer.Wait()
+	s.signals.Wait()
 }
 
 // dispatch keeps up to width turns of one kind of lane running.
@@ -223,7 +233,7 @@ func (s *Stage) handle(t store.Turn) {
 		return
 	}
 	r.Trace = append(r.Trace, store.TraceEvent{
-		At: time.Now(), Hop: "turn.end", Duration: time.Since(start),
+		At: time.Now(), Hop: store.HopTurnEnd, Duration: time.Since(start),
 		Detail: strings.TrimSuffix(string(r.Outcome)+": "+r.Reason, ": "),
 	})
 	if !s.finish(t, r, log) {

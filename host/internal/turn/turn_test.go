@@ -3,9 +3,12 @@ package turn_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -353,4 +356,88 @@ func TestResultSurvivesAStoreThatIsAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// courtesies remember what was shown, and when.
+type courtesies struct {
+	mu    sync.Mutex
+	shown []string
+	lasts time.Duration
+	err   error
+}
+
+func (c *courtesies) SendSignal(ctx context.Context, platform string, s chat.Courtesy) (time.Duration, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shown = append(c.shown, fmt.Sprintf("%s %s %s at %s", platform, s.MessageID, s.Signal, time.Since(began).Round(time.Second)))
+	return c.lasts, c.err
+}
+
+var began = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where synctest's clock begins
+
+// Whoever wrote sees that it is worked on, as long as it is; who gets an answer at once sees only that.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		run   time.Duration // of the agent
+		lasts time.Duration
+		err   error
+		want  int
+	}{
+		"renewed":               {run: time.Minute, lasts: 25 * time.Second, want: 3}, // after 0.3, 24.3 and 48.3 seconds
+		"stays":                 {run: time.Minute, want: 1},
+		"answered at once":      {run: 100 * time.Millisecond, lasts: time.Second, want: 0},
+		"the platform is away":  {run: time.Minute, lasts: time.Second, err: errors.New("away"), want: 1},
+		"goes out very quickly": {run: 10 * time.Second, lasts: 2 * time.Second, want: 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := &lanes{waiting: []store.Turn{claimed("1", nil)}}
+				s := settings(l, toAgent, func(context.Context, chat.Run, func(chat.Event)) chat.Event {
+					time.Sleep(c.run)
+					return chat.Event{Final: &chat.Final{Response: chat.Response{Text: "fine"}}}
+				})
+				shows := &courtesies{lasts: c.lasts, err: c.err}
+				s.Courtesies, s.Signal = shows, chat.SignalTyping
+				run(t, s, 2*time.Minute)
+				if len(shows.shown) != c.want {
+					t.Errorf("shown %q, want %d", shows.shown, c.want)
+				}
+				if l.results["p/a/1"].Outcome != store.OutcomeAnswered {
+					t.Errorf("result %+v", l.results)
+				}
+			})
+		})
+	}
+}
+
+// A platform that takes a signal and never answers delays nothing.
+func TestSignalsDelayNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lanes{}
+		for i := range 100 {
+			l.waiting = append(l.waiting, claimed(strconv.Itoa(i), nil))
+		}
+		var last atomic.Int64 // nanoseconds
+		s := settings(l, toAgent, func(context.Context, chat.Run, func(chat.Event)) chat.Event {
+			time.Sleep(time.Second)
+			last.Store(int64(time.Since(began)))
+			return chat.Event{Final: &chat.Final{Response: chat.Response{Text: "fine"}}}
+		})
+		s.MaxConcurrent = 100
+		s.Courtesies, s.Signal = hangs{}, chat.SignalTyping
+		run(t, s, 5*time.Second)
+		if done := time.Duration(last.Load()); len(l.results) != 100 || done > 2*time.Second {
+			t.Errorf("%d ended, the last one after %s", len(l.results), done)
+		}
+	})
+}
+
+type hangs struct{}
+
+func (hangs) SendSignal(ctx context.Context, _ string, _ chat.Courtesy) (time.Duration, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
 }
