@@ -89,7 +89,7 @@ var rules = []rule{
 	},
 	{
 		"host/internal/api",
-		[]string{"self", "host/internal/store!", "proto/gen/aof/host"},
+		[]string{"self", "sdk/chat", "host/internal/store!", "proto/gen/aof/host"},
 		[]string{"connectrpc.com/connect", "google.golang.org/protobuf", "google.golang.org/genproto"},
 		"the only room that knows aof.host.v1",
 	},

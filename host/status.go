@@ -37,6 +37,7 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	out := api.Status{
 		Version: version.String(), StartedAt: d.startedAt, Reasons: d.reasons(ctx), Backlog: backlog,
 		WebhookAddress: d.address,
+		Config:         api.Config{File: d.cfg.File, LoadedAt: d.startedAt, Generation: 1},
 	}
 	for _, p := range d.platforms {
 		st := p.status()
@@ -49,7 +50,14 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 			entry.Reason = p.trouble(ctx)
 		}
 		for _, a := range st.Accounts {
-			entry.Accounts = append(entry.Accounts, a.ID)
+			entry.Accounts = append(entry.Accounts, api.Account{ID: a.ID, Name: a.DisplayName, Rate: a.Rate})
+		}
+		if plugin := p.live(); plugin != nil {
+			info := plugin.Info()
+			entry.Capabilities = info.Capabilities
+			if info.Platform != nil {
+				entry.Name, entry.Limits = info.Platform.DisplayName, info.Platform.Limits
+			}
 		}
 		out.Platforms = append(out.Platforms, entry)
 	}
@@ -81,6 +89,7 @@ func (d *daemon) Plugins() (out []api.Plugin) {
 			}
 			st := p.status()
 			entry.State, entry.Reason, entry.Version = string(st.State), st.Reason, st.Version
+			entry.PID, entry.Crashes = st.PID, st.Crashes
 			if plugin := p.live(); plugin != nil {
 				entry.Capabilities = plugin.Info().Capabilities
 			}

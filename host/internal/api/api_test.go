@@ -56,7 +56,7 @@ func TestAnswersOverTheSocket(t *testing.T) {
 	t.Parallel()
 	dir := serve(t, daemon{status: api.Status{
 		Version: "1.2.3", StartedAt: time.Unix(9, 0), Reasons: []string{"platform echo is backoff: crashed"},
-		Platforms: []api.Platform{{ID: "echo", State: "backoff", Accounts: []string{"1"}, LastIn: time.Unix(7, 0)}},
+		Platforms: []api.Platform{{ID: "echo", State: "backoff", Accounts: []api.Account{{ID: "1"}}, LastIn: time.Unix(7, 0)}},
 		Backlog:   store.Backlog{InboxPending: 1, TurnsRunning: 2, OutboxPending: 3, OutboxUnknown: 4, OutboxFailed: 5},
 	}})
 	client, err := api.Dial(t.Context(), dir)

@@ -78,8 +78,16 @@ type GetStatusResponse struct {
 	Backlog *Backlog `protobuf:"bytes,6,opt,name=backlog,proto3" json:"backlog,omitempty"`
 	// Required. Address of the webhook listener.
 	WebhookAddress string `protobuf:"bytes,7,opt,name=webhook_address,json=webhookAddress,proto3" json:"webhook_address,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Required. How the configuration is.
+	Config *ConfigStatus `protobuf:"bytes,8,opt,name=config,proto3" json:"config,omitempty"`
+	// Required. What the last minute brought.
+	LastMinute *Throughput `protobuf:"bytes,9,opt,name=last_minute,json=lastMinute,proto3" json:"last_minute,omitempty"`
+	// Optional. Address of the admin listener, when there is one.
+	AdminAddress string `protobuf:"bytes,10,opt,name=admin_address,json=adminAddress,proto3" json:"admin_address,omitempty"`
+	// Required. True when `aofd dev` runs the daemon and serves aof.host.v1.DevService beside it.
+	Development   bool `protobuf:"varint,11,opt,name=development,proto3" json:"development,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -161,6 +169,208 @@ func (x *GetStatusResponse) GetWebhookAddress() string {
 	return ""
 }
 
+func (x *GetStatusResponse) GetConfig() *ConfigStatus {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetLastMinute() *Throughput {
+	if x != nil {
+		return x.LastMinute
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetAdminAddress() string {
+	if x != nil {
+		return x.AdminAddress
+	}
+	return ""
+}
+
+func (x *GetStatusResponse) GetDevelopment() bool {
+	if x != nil {
+		return x.Development
+	}
+	return false
+}
+
+// ConfigStatus is how the configuration is.
+type ConfigStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Optional. File that it was read from; empty: there is none.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// Required. When what is in force now was read.
+	LoadedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=loaded_at,json=loadedAt,proto3" json:"loaded_at,omitempty"`
+	// Required. How often it was replaced since the start.
+	Generation uint32 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// Optional. Findings of the last attempt to read it, when that was rejected: what is in force is older
+	// than the files.
+	Rejected []*Finding `protobuf:"bytes,4,rep,name=rejected,proto3" json:"rejected,omitempty"`
+	// Optional. Keys that differ in the files and need a restart, such as spec.server.port.
+	NeedsRestart  []string `protobuf:"bytes,5,rep,name=needs_restart,json=needsRestart,proto3" json:"needs_restart,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigStatus) Reset() {
+	*x = ConfigStatus{}
+	mi := &file_aof_host_v1_host_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigStatus) ProtoMessage() {}
+
+func (x *ConfigStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_host_v1_host_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigStatus.ProtoReflect.Descriptor instead.
+func (*ConfigStatus) Descriptor() ([]byte, []int) {
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ConfigStatus) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *ConfigStatus) GetLoadedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LoadedAt
+	}
+	return nil
+}
+
+func (x *ConfigStatus) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *ConfigStatus) GetRejected() []*Finding {
+	if x != nil {
+		return x.Rejected
+	}
+	return nil
+}
+
+func (x *ConfigStatus) GetNeedsRestart() []string {
+	if x != nil {
+		return x.NeedsRestart
+	}
+	return nil
+}
+
+// Throughput counts what happened in a span of time.
+type Throughput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. New messages.
+	Received uint64 `protobuf:"varint,1,opt,name=received,proto3" json:"received,omitempty"`
+	// Required. Messages that had come before and were dropped.
+	Duplicates uint64 `protobuf:"varint,2,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
+	// Required. Messages that were answered.
+	Answered uint64 `protobuf:"varint,3,opt,name=answered,proto3" json:"answered,omitempty"`
+	// Required. Messages whose turn failed.
+	Failed uint64 `protobuf:"varint,4,opt,name=failed,proto3" json:"failed,omitempty"`
+	// Required. Deliveries that the platform took.
+	Sent uint64 `protobuf:"varint,5,opt,name=sent,proto3" json:"sent,omitempty"`
+	// Required. Attempts to send that failed for good.
+	SendFailed    uint64 `protobuf:"varint,6,opt,name=send_failed,json=sendFailed,proto3" json:"send_failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Throughput) Reset() {
+	*x = Throughput{}
+	mi := &file_aof_host_v1_host_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Throughput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Throughput) ProtoMessage() {}
+
+func (x *Throughput) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_host_v1_host_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Throughput.ProtoReflect.Descriptor instead.
+func (*Throughput) Descriptor() ([]byte, []int) {
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Throughput) GetReceived() uint64 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *Throughput) GetDuplicates() uint64 {
+	if x != nil {
+		return x.Duplicates
+	}
+	return 0
+}
+
+func (x *Throughput) GetAnswered() uint64 {
+	if x != nil {
+		return x.Answered
+	}
+	return 0
+}
+
+func (x *Throughput) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Throughput) GetSent() uint64 {
+	if x != nil {
+		return x.Sent
+	}
+	return 0
+}
+
+func (x *Throughput) GetSendFailed() uint64 {
+	if x != nil {
+		return x.SendFailed
+	}
+	return 0
+}
+
 // PlatformStatus is how one configured platform is.
 type PlatformStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -183,14 +393,24 @@ type PlatformStatus struct {
 	// Optional. When the last message went out.
 	LastOutAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_out_at,json=lastOutAt,proto3" json:"last_out_at,omitempty"`
 	// Required. Paths on which webhooks are taken.
-	WebhookPaths  []string `protobuf:"bytes,10,rep,name=webhook_paths,json=webhookPaths,proto3" json:"webhook_paths,omitempty"`
+	WebhookPaths []string `protobuf:"bytes,10,rep,name=webhook_paths,json=webhookPaths,proto3" json:"webhook_paths,omitempty"`
+	// Optional. The same identities as in accounts, with all that is known of them.
+	AccountDetails []*AccountStatus `protobuf:"bytes,11,rep,name=account_details,json=accountDetails,proto3" json:"account_details,omitempty"`
+	// Optional. Name for people.
+	DisplayName string `protobuf:"bytes,12,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Optional. Set while sending is paused for the whole platform.
+	Pause *Pause `protobuf:"bytes,13,opt,name=pause,proto3" json:"pause,omitempty"`
+	// Optional. What the platform lets through; known once the plugin runs.
+	Limits *PlatformLimits `protobuf:"bytes,14,opt,name=limits,proto3" json:"limits,omitempty"`
+	// Optional. What the plugin can do.
+	Capabilities  []string `protobuf:"bytes,15,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PlatformStatus) Reset() {
 	*x = PlatformStatus{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[2]
+	mi := &file_aof_host_v1_host_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -202,7 +422,7 @@ func (x *PlatformStatus) String() string {
 func (*PlatformStatus) ProtoMessage() {}
 
 func (x *PlatformStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[2]
+	mi := &file_aof_host_v1_host_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -215,7 +435,7 @@ func (x *PlatformStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlatformStatus.ProtoReflect.Descriptor instead.
 func (*PlatformStatus) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{2}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PlatformStatus) GetId() string {
@@ -288,6 +508,333 @@ func (x *PlatformStatus) GetWebhookPaths() []string {
 	return nil
 }
 
+func (x *PlatformStatus) GetAccountDetails() []*AccountStatus {
+	if x != nil {
+		return x.AccountDetails
+	}
+	return nil
+}
+
+func (x *PlatformStatus) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *PlatformStatus) GetPause() *Pause {
+	if x != nil {
+		return x.Pause
+	}
+	return nil
+}
+
+func (x *PlatformStatus) GetLimits() *PlatformLimits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *PlatformStatus) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+// AccountStatus is how one identity on a platform is.
+type AccountStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Id of the account on its platform.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Optional. Name for people.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Optional. Set while sending is paused for this account.
+	Pause *Pause `protobuf:"bytes,3,opt,name=pause,proto3" json:"pause,omitempty"`
+	// Required. Deliveries that wait.
+	OutboxPending uint32 `protobuf:"varint,4,opt,name=outbox_pending,json=outboxPending,proto3" json:"outbox_pending,omitempty"`
+	// Required. Conversations that may be answered freely now, since their person wrote a short time ago.
+	OpenWindows uint32 `protobuf:"varint,5,opt,name=open_windows,json=openWindows,proto3" json:"open_windows,omitempty"`
+	// Optional. How fast the account may send; unset: no limit is known.
+	Rate          *RateLimit `protobuf:"bytes,6,opt,name=rate,proto3" json:"rate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountStatus) Reset() {
+	*x = AccountStatus{}
+	mi := &file_aof_host_v1_host_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountStatus) ProtoMessage() {}
+
+func (x *AccountStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_host_v1_host_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountStatus.ProtoReflect.Descriptor instead.
+func (*AccountStatus) Descriptor() ([]byte, []int) {
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *AccountStatus) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AccountStatus) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *AccountStatus) GetPause() *Pause {
+	if x != nil {
+		return x.Pause
+	}
+	return nil
+}
+
+func (x *AccountStatus) GetOutboxPending() uint32 {
+	if x != nil {
+		return x.OutboxPending
+	}
+	return 0
+}
+
+func (x *AccountStatus) GetOpenWindows() uint32 {
+	if x != nil {
+		return x.OpenWindows
+	}
+	return 0
+}
+
+func (x *AccountStatus) GetRate() *RateLimit {
+	if x != nil {
+		return x.Rate
+	}
+	return nil
+}
+
+// Pause says since when and why nothing is sent.
+type Pause struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Since when.
+	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	// Optional. Why, in the words of the one who paused it.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pause) Reset() {
+	*x = Pause{}
+	mi := &file_aof_host_v1_host_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pause) ProtoMessage() {}
+
+func (x *Pause) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_host_v1_host_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pause.ProtoReflect.Descriptor instead.
+func (*Pause) Descriptor() ([]byte, []int) {
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Pause) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Pause) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// PlatformLimits is what a platform lets through; 0 means that it is not known.
+type PlatformLimits struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Optional. Longest text, in characters.
+	TextMax uint32 `protobuf:"varint,1,opt,name=text_max,json=textMax,proto3" json:"text_max,omitempty"`
+	// Optional. Most buttons.
+	ButtonsMax uint32 `protobuf:"varint,2,opt,name=buttons_max,json=buttonsMax,proto3" json:"buttons_max,omitempty"`
+	// Optional. Most rows of a list.
+	ListRowsMax uint32 `protobuf:"varint,3,opt,name=list_rows_max,json=listRowsMax,proto3" json:"list_rows_max,omitempty"`
+	// Optional. How long after a person's last message a free answer may go out, in seconds; 0: always.
+	ReplyWindowSeconds uint64 `protobuf:"varint,4,opt,name=reply_window_seconds,json=replyWindowSeconds,proto3" json:"reply_window_seconds,omitempty"`
+	// Optional. How fast an account may send.
+	PerAccount *RateLimit `protobuf:"bytes,5,opt,name=per_account,json=perAccount,proto3" json:"per_account,omitempty"`
+	// Optional. How fast one recipient may be sent to.
+	PerRecipient  *RateLimit `protobuf:"bytes,6,opt,name=per_recipient,json=perRecipient,proto3" json:"per_recipient,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlatformLimits) Reset() {
+	*x = PlatformLimits{}
+	mi := &file_aof_host_v1_host_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlatformLimits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlatformLimits) ProtoMessage() {}
+
+func (x *PlatformLimits) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_host_v1_host_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlatformLimits.ProtoReflect.Descriptor instead.
+func (*PlatformLimits) Descriptor() ([]byte, []int) {
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PlatformLimits) GetTextMax() uint32 {
+	if x != nil {
+		return x.TextMax
+	}
+	return 0
+}
+
+func (x *PlatformLimits) GetButtonsMax() uint32 {
+	if x != nil {
+		return x.ButtonsMax
+	}
+	return 0
+}
+
+func (x *PlatformLimits) GetListRowsMax() uint32 {
+	if x != nil {
+		return x.ListRowsMax
+	}
+	return 0
+}
+
+func (x *PlatformLimits) GetReplyWindowSeconds() uint64 {
+	if x != nil {
+		return x.ReplyWindowSeconds
+	}
+	return 0
+}
+
+func (x *PlatformLimits) GetPerAccount() *RateLimit {
+	if x != nil {
+		return x.PerAccount
+	}
+	return nil
+}
+
+func (x *PlatformLimits) GetPerRecipient() *RateLimit {
+	if x != nil {
+		return x.PerRecipient
+	}
+	return nil
+}
+
+// RateLimit is a token bucket.
+type RateLimit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. How many at once.
+	Burst uint32 `protobuf:"varint,1,opt,name=burst,proto3" json:"burst,omitempty"`
+	// Required. Time until one more may go out, in microseconds.
+	PeriodUs      uint64 `protobuf:"varint,2,opt,name=period_us,json=periodUs,proto3" json:"period_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RateLimit) Reset() {
+	*x = RateLimit{}
+	mi := &file_aof_host_v1_host_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RateLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RateLimit) ProtoMessage() {}
+
+func (x *RateLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_host_v1_host_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
+func (*RateLimit) Descriptor() ([]byte, []int) {
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RateLimit) GetBurst() uint32 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
+func (x *RateLimit) GetPeriodUs() uint64 {
+	if x != nil {
+		return x.PeriodUs
+	}
+	return 0
+}
+
 // Backlog is what waits and what runs.
 type Backlog struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -300,14 +847,16 @@ type Backlog struct {
 	// Required. Deliveries of which nobody knows whether they went out.
 	OutboxUnknown uint32 `protobuf:"varint,4,opt,name=outbox_unknown,json=outboxUnknown,proto3" json:"outbox_unknown,omitempty"`
 	// Required. Deliveries that failed for good.
-	OutboxFailed  uint32 `protobuf:"varint,5,opt,name=outbox_failed,json=outboxFailed,proto3" json:"outbox_failed,omitempty"`
+	OutboxFailed uint32 `protobuf:"varint,5,opt,name=outbox_failed,json=outboxFailed,proto3" json:"outbox_failed,omitempty"`
+	// Required. Deliveries that wait for the person's next message.
+	OutboxHeld    uint32 `protobuf:"varint,6,opt,name=outbox_held,json=outboxHeld,proto3" json:"outbox_held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Backlog) Reset() {
 	*x = Backlog{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[3]
+	mi := &file_aof_host_v1_host_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -319,7 +868,7 @@ func (x *Backlog) String() string {
 func (*Backlog) ProtoMessage() {}
 
 func (x *Backlog) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[3]
+	mi := &file_aof_host_v1_host_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -332,7 +881,7 @@ func (x *Backlog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Backlog.ProtoReflect.Descriptor instead.
 func (*Backlog) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{3}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Backlog) GetInboxPending() uint32 {
@@ -370,6 +919,13 @@ func (x *Backlog) GetOutboxFailed() uint32 {
 	return 0
 }
 
+func (x *Backlog) GetOutboxHeld() uint32 {
+	if x != nil {
+		return x.OutboxHeld
+	}
+	return 0
+}
+
 // ListPluginsRequest asks for the plugins.
 type ListPluginsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -379,7 +935,7 @@ type ListPluginsRequest struct {
 
 func (x *ListPluginsRequest) Reset() {
 	*x = ListPluginsRequest{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[4]
+	mi := &file_aof_host_v1_host_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -391,7 +947,7 @@ func (x *ListPluginsRequest) String() string {
 func (*ListPluginsRequest) ProtoMessage() {}
 
 func (x *ListPluginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[4]
+	mi := &file_aof_host_v1_host_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -404,7 +960,7 @@ func (x *ListPluginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPluginsRequest.ProtoReflect.Descriptor instead.
 func (*ListPluginsRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{4}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{10}
 }
 
 // ListPluginsResponse has the plugins.
@@ -418,7 +974,7 @@ type ListPluginsResponse struct {
 
 func (x *ListPluginsResponse) Reset() {
 	*x = ListPluginsResponse{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[5]
+	mi := &file_aof_host_v1_host_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -430,7 +986,7 @@ func (x *ListPluginsResponse) String() string {
 func (*ListPluginsResponse) ProtoMessage() {}
 
 func (x *ListPluginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[5]
+	mi := &file_aof_host_v1_host_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -443,7 +999,7 @@ func (x *ListPluginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPluginsResponse.ProtoReflect.Descriptor instead.
 func (*ListPluginsResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{5}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListPluginsResponse) GetPlugins() []*Plugin {
@@ -469,14 +1025,18 @@ type Plugin struct {
 	// Optional. Why, when it is not ready.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Optional. What it can do.
-	Capabilities  []string `protobuf:"bytes,7,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	Capabilities []string `protobuf:"bytes,7,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// Optional. Process id, while it runs.
+	Pid uint32 `protobuf:"varint,8,opt,name=pid,proto3" json:"pid,omitempty"`
+	// Required. How often it crashed since the daemon started.
+	Crashes       uint32 `protobuf:"varint,9,opt,name=crashes,proto3" json:"crashes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Plugin) Reset() {
 	*x = Plugin{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[6]
+	mi := &file_aof_host_v1_host_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -488,7 +1048,7 @@ func (x *Plugin) String() string {
 func (*Plugin) ProtoMessage() {}
 
 func (x *Plugin) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[6]
+	mi := &file_aof_host_v1_host_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -501,7 +1061,7 @@ func (x *Plugin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plugin.ProtoReflect.Descriptor instead.
 func (*Plugin) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{6}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Plugin) GetId() string {
@@ -553,6 +1113,20 @@ func (x *Plugin) GetCapabilities() []string {
 	return nil
 }
 
+func (x *Plugin) GetPid() uint32 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
+func (x *Plugin) GetCrashes() uint32 {
+	if x != nil {
+		return x.Crashes
+	}
+	return 0
+}
+
 // ListAgentsRequest asks for the agents.
 type ListAgentsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -562,7 +1136,7 @@ type ListAgentsRequest struct {
 
 func (x *ListAgentsRequest) Reset() {
 	*x = ListAgentsRequest{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[7]
+	mi := &file_aof_host_v1_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -574,7 +1148,7 @@ func (x *ListAgentsRequest) String() string {
 func (*ListAgentsRequest) ProtoMessage() {}
 
 func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[7]
+	mi := &file_aof_host_v1_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -587,7 +1161,7 @@ func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{7}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{13}
 }
 
 // ListAgentsResponse has the agents.
@@ -601,7 +1175,7 @@ type ListAgentsResponse struct {
 
 func (x *ListAgentsResponse) Reset() {
 	*x = ListAgentsResponse{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[8]
+	mi := &file_aof_host_v1_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +1187,7 @@ func (x *ListAgentsResponse) String() string {
 func (*ListAgentsResponse) ProtoMessage() {}
 
 func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[8]
+	mi := &file_aof_host_v1_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +1200,7 @@ func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{8}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListAgentsResponse) GetAgents() []*Agent {
@@ -657,7 +1231,7 @@ type Agent struct {
 
 func (x *Agent) Reset() {
 	*x = Agent{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[9]
+	mi := &file_aof_host_v1_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +1243,7 @@ func (x *Agent) String() string {
 func (*Agent) ProtoMessage() {}
 
 func (x *Agent) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[9]
+	mi := &file_aof_host_v1_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +1256,7 @@ func (x *Agent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agent.ProtoReflect.Descriptor instead.
 func (*Agent) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{9}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Agent) GetName() string {
@@ -730,15 +1304,19 @@ func (x *Agent) GetReason() string {
 // GetTraceRequest names a message.
 type GetTraceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. Event id, delivery id, a platform's message id, or the reference in an apology.
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Required. Event id, cause, delivery id, a platform's message id, the reference in an apology, or "last" for
+	// the latest message.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Optional. True shows phone numbers, texts and secrets as they are. It is granted on the admin socket and to
+	// callers on the same machine.
+	Reveal        bool `protobuf:"varint,2,opt,name=reveal,proto3" json:"reveal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetTraceRequest) Reset() {
 	*x = GetTraceRequest{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[10]
+	mi := &file_aof_host_v1_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +1328,7 @@ func (x *GetTraceRequest) String() string {
 func (*GetTraceRequest) ProtoMessage() {}
 
 func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[10]
+	mi := &file_aof_host_v1_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +1341,7 @@ func (x *GetTraceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceRequest.ProtoReflect.Descriptor instead.
 func (*GetTraceRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{10}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetTraceRequest) GetId() string {
@@ -773,18 +1351,41 @@ func (x *GetTraceRequest) GetId() string {
 	return ""
 }
 
+func (x *GetTraceRequest) GetReveal() bool {
+	if x != nil {
+		return x.Reveal
+	}
+	return false
+}
+
 // GetTraceResponse is what happened to a message.
 type GetTraceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. What happened, oldest first.
-	Events        []*TraceEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// Required. What happened, oldest first. hops has the same and more.
+	Events []*TraceEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// Required. Cause that the id is about.
+	Cause string `protobuf:"bytes,2,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Required. What happened, oldest first, in the order of a waterfall.
+	Hops []*Hop `protobuf:"bytes,3,rep,name=hops,proto3" json:"hops,omitempty"`
+	// Optional. The inbound message; unset for what an operator sent, or once it is forgotten.
+	Message *Message `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// Optional. The answers, in the order in which they were enqueued, with their attempts.
+	Deliveries []*Delivery `protobuf:"bytes,5,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// Optional. The webhooks that carried it, as they came; several when the platform delivered again.
+	Webhooks []*Webhook `protobuf:"bytes,6,rep,name=webhooks,proto3" json:"webhooks,omitempty"`
+	// Optional. The message as the plugin understood it: JSON as in sdk/chat.
+	NormalizedJson string `protobuf:"bytes,7,opt,name=normalized_json,json=normalizedJson,proto3" json:"normalized_json,omitempty"`
+	// Required. True when personal data and secrets are masked.
+	Masked bool `protobuf:"varint,8,opt,name=masked,proto3" json:"masked,omitempty"`
+	// Required. Time from the first hop to the last, in microseconds.
+	TotalUs       uint64 `protobuf:"varint,9,opt,name=total_us,json=totalUs,proto3" json:"total_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetTraceResponse) Reset() {
 	*x = GetTraceResponse{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[11]
+	mi := &file_aof_host_v1_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +1397,7 @@ func (x *GetTraceResponse) String() string {
 func (*GetTraceResponse) ProtoMessage() {}
 
 func (x *GetTraceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[11]
+	mi := &file_aof_host_v1_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +1410,7 @@ func (x *GetTraceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceResponse.ProtoReflect.Descriptor instead.
 func (*GetTraceResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{11}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetTraceResponse) GetEvents() []*TraceEvent {
@@ -817,6 +1418,62 @@ func (x *GetTraceResponse) GetEvents() []*TraceEvent {
 		return x.Events
 	}
 	return nil
+}
+
+func (x *GetTraceResponse) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *GetTraceResponse) GetHops() []*Hop {
+	if x != nil {
+		return x.Hops
+	}
+	return nil
+}
+
+func (x *GetTraceResponse) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *GetTraceResponse) GetDeliveries() []*Delivery {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+func (x *GetTraceResponse) GetWebhooks() []*Webhook {
+	if x != nil {
+		return x.Webhooks
+	}
+	return nil
+}
+
+func (x *GetTraceResponse) GetNormalizedJson() string {
+	if x != nil {
+		return x.NormalizedJson
+	}
+	return ""
+}
+
+func (x *GetTraceResponse) GetMasked() bool {
+	if x != nil {
+		return x.Masked
+	}
+	return false
+}
+
+func (x *GetTraceResponse) GetTotalUs() uint64 {
+	if x != nil {
+		return x.TotalUs
+	}
+	return 0
 }
 
 // TraceEvent is one hop of a message.
@@ -840,7 +1497,7 @@ type TraceEvent struct {
 
 func (x *TraceEvent) Reset() {
 	*x = TraceEvent{}
-	mi := &file_aof_host_v1_host_proto_msgTypes[12]
+	mi := &file_aof_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +1509,7 @@ func (x *TraceEvent) String() string {
 func (*TraceEvent) ProtoMessage() {}
 
 func (x *TraceEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_host_proto_msgTypes[12]
+	mi := &file_aof_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +1522,7 @@ func (x *TraceEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TraceEvent.ProtoReflect.Descriptor instead.
 func (*TraceEvent) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{12}
+	return file_aof_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TraceEvent) GetAt() *timestamppb.Timestamp {
@@ -914,8 +1571,8 @@ var File_aof_host_v1_host_proto protoreflect.FileDescriptor
 
 const file_aof_host_v1_host_proto_rawDesc = "" +
 	"\n" +
-	"\x16aof/host/v1/host.proto\x12\vaof.host.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xac\x02\n" +
+	"\x16aof/host/v1/host.proto\x12\vaof.host.v1\x1a\x18aof/host/v1/ledger.proto\x1a\x17aof/host/v1/stats.proto\x1a\x17aof/host/v1/steer.proto\x1a\x17aof/host/v1/trace.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
+	"\x10GetStatusRequest\"\xe0\x03\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x129\n" +
 	"\n" +
@@ -924,7 +1581,32 @@ const file_aof_host_v1_host_proto_rawDesc = "" +
 	"\areasons\x18\x04 \x03(\tR\areasons\x129\n" +
 	"\tplatforms\x18\x05 \x03(\v2\x1b.aof.host.v1.PlatformStatusR\tplatforms\x12.\n" +
 	"\abacklog\x18\x06 \x01(\v2\x14.aof.host.v1.BacklogR\abacklog\x12'\n" +
-	"\x0fwebhook_address\x18\a \x01(\tR\x0ewebhookAddress\"\xcb\x02\n" +
+	"\x0fwebhook_address\x18\a \x01(\tR\x0ewebhookAddress\x121\n" +
+	"\x06config\x18\b \x01(\v2\x19.aof.host.v1.ConfigStatusR\x06config\x128\n" +
+	"\vlast_minute\x18\t \x01(\v2\x17.aof.host.v1.ThroughputR\n" +
+	"lastMinute\x12#\n" +
+	"\radmin_address\x18\n" +
+	" \x01(\tR\fadminAddress\x12 \n" +
+	"\vdevelopment\x18\v \x01(\bR\vdevelopment\"\xd2\x01\n" +
+	"\fConfigStatus\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x127\n" +
+	"\tloaded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bloadedAt\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x03 \x01(\rR\n" +
+	"generation\x120\n" +
+	"\brejected\x18\x04 \x03(\v2\x14.aof.host.v1.FindingR\brejected\x12#\n" +
+	"\rneeds_restart\x18\x05 \x03(\tR\fneedsRestart\"\xb1\x01\n" +
+	"\n" +
+	"Throughput\x12\x1a\n" +
+	"\breceived\x18\x01 \x01(\x04R\breceived\x12\x1e\n" +
+	"\n" +
+	"duplicates\x18\x02 \x01(\x04R\n" +
+	"duplicates\x12\x1a\n" +
+	"\banswered\x18\x03 \x01(\x04R\banswered\x12\x16\n" +
+	"\x06failed\x18\x04 \x01(\x04R\x06failed\x12\x12\n" +
+	"\x04sent\x18\x05 \x01(\x04R\x04sent\x12\x1f\n" +
+	"\vsend_failed\x18\x06 \x01(\x04R\n" +
+	"sendFailed\"\xb6\x04\n" +
 	"\x0ePlatformStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
@@ -937,16 +1619,45 @@ const file_aof_host_v1_host_proto_rawDesc = "" +
 	"last_in_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\blastInAt\x12:\n" +
 	"\vlast_out_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tlastOutAt\x12#\n" +
 	"\rwebhook_paths\x18\n" +
-	" \x03(\tR\fwebhookPaths\"\xc6\x01\n" +
+	" \x03(\tR\fwebhookPaths\x12C\n" +
+	"\x0faccount_details\x18\v \x03(\v2\x1a.aof.host.v1.AccountStatusR\x0eaccountDetails\x12!\n" +
+	"\fdisplay_name\x18\f \x01(\tR\vdisplayName\x12(\n" +
+	"\x05pause\x18\r \x01(\v2\x12.aof.host.v1.PauseR\x05pause\x123\n" +
+	"\x06limits\x18\x0e \x01(\v2\x1b.aof.host.v1.PlatformLimitsR\x06limits\x12\"\n" +
+	"\fcapabilities\x18\x0f \x03(\tR\fcapabilities\"\xe2\x01\n" +
+	"\rAccountStatus\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12(\n" +
+	"\x05pause\x18\x03 \x01(\v2\x12.aof.host.v1.PauseR\x05pause\x12%\n" +
+	"\x0eoutbox_pending\x18\x04 \x01(\rR\routboxPending\x12!\n" +
+	"\fopen_windows\x18\x05 \x01(\rR\vopenWindows\x12*\n" +
+	"\x04rate\x18\x06 \x01(\v2\x16.aof.host.v1.RateLimitR\x04rate\"Q\n" +
+	"\x05Pause\x120\n" +
+	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x98\x02\n" +
+	"\x0ePlatformLimits\x12\x19\n" +
+	"\btext_max\x18\x01 \x01(\rR\atextMax\x12\x1f\n" +
+	"\vbuttons_max\x18\x02 \x01(\rR\n" +
+	"buttonsMax\x12\"\n" +
+	"\rlist_rows_max\x18\x03 \x01(\rR\vlistRowsMax\x120\n" +
+	"\x14reply_window_seconds\x18\x04 \x01(\x04R\x12replyWindowSeconds\x127\n" +
+	"\vper_account\x18\x05 \x01(\v2\x16.aof.host.v1.RateLimitR\n" +
+	"perAccount\x12;\n" +
+	"\rper_recipient\x18\x06 \x01(\v2\x16.aof.host.v1.RateLimitR\fperRecipient\">\n" +
+	"\tRateLimit\x12\x14\n" +
+	"\x05burst\x18\x01 \x01(\rR\x05burst\x12\x1b\n" +
+	"\tperiod_us\x18\x02 \x01(\x04R\bperiodUs\"\xe7\x01\n" +
 	"\aBacklog\x12#\n" +
 	"\rinbox_pending\x18\x01 \x01(\rR\finboxPending\x12#\n" +
 	"\rturns_running\x18\x02 \x01(\rR\fturnsRunning\x12%\n" +
 	"\x0eoutbox_pending\x18\x03 \x01(\rR\routboxPending\x12%\n" +
 	"\x0eoutbox_unknown\x18\x04 \x01(\rR\routboxUnknown\x12#\n" +
-	"\routbox_failed\x18\x05 \x01(\rR\foutboxFailed\"\x14\n" +
+	"\routbox_failed\x18\x05 \x01(\rR\foutboxFailed\x12\x1f\n" +
+	"\voutbox_held\x18\x06 \x01(\rR\n" +
+	"outboxHeld\"\x14\n" +
 	"\x12ListPluginsRequest\"D\n" +
 	"\x13ListPluginsResponse\x12-\n" +
-	"\aplugins\x18\x01 \x03(\v2\x13.aof.host.v1.PluginR\aplugins\"\xac\x01\n" +
+	"\aplugins\x18\x01 \x03(\v2\x13.aof.host.v1.PluginR\aplugins\"\xd8\x01\n" +
 	"\x06Plugin\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -954,7 +1665,9 @@ const file_aof_host_v1_host_proto_rawDesc = "" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12\x14\n" +
 	"\x05state\x18\x05 \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\"\n" +
-	"\fcapabilities\x18\a \x03(\tR\fcapabilities\"\x13\n" +
+	"\fcapabilities\x18\a \x03(\tR\fcapabilities\x12\x10\n" +
+	"\x03pid\x18\b \x01(\rR\x03pid\x12\x18\n" +
+	"\acrashes\x18\t \x01(\rR\acrashes\"\x13\n" +
 	"\x11ListAgentsRequest\"@\n" +
 	"\x12ListAgentsResponse\x12*\n" +
 	"\x06agents\x18\x01 \x03(\v2\x12.aof.host.v1.AgentR\x06agents\"\x9f\x01\n" +
@@ -964,11 +1677,22 @@ const file_aof_host_v1_host_proto_rawDesc = "" +
 	"\x06runner\x18\x03 \x01(\tR\x06runner\x12\x12\n" +
 	"\x04file\x18\x04 \x01(\tR\x04file\x12\x1c\n" +
 	"\tavailable\x18\x05 \x01(\bR\tavailable\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"!\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"9\n" +
 	"\x0fGetTraceRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"C\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06reveal\x18\x02 \x01(\bR\x06reveal\"\xf4\x02\n" +
 	"\x10GetTraceResponse\x12/\n" +
-	"\x06events\x18\x01 \x03(\v2\x17.aof.host.v1.TraceEventR\x06events\"\xba\x01\n" +
+	"\x06events\x18\x01 \x03(\v2\x17.aof.host.v1.TraceEventR\x06events\x12\x14\n" +
+	"\x05cause\x18\x02 \x01(\tR\x05cause\x12$\n" +
+	"\x04hops\x18\x03 \x03(\v2\x10.aof.host.v1.HopR\x04hops\x12.\n" +
+	"\amessage\x18\x04 \x01(\v2\x14.aof.host.v1.MessageR\amessage\x125\n" +
+	"\n" +
+	"deliveries\x18\x05 \x03(\v2\x15.aof.host.v1.DeliveryR\n" +
+	"deliveries\x120\n" +
+	"\bwebhooks\x18\x06 \x03(\v2\x14.aof.host.v1.WebhookR\bwebhooks\x12'\n" +
+	"\x0fnormalized_json\x18\a \x01(\tR\x0enormalizedJson\x12\x16\n" +
+	"\x06masked\x18\b \x01(\bR\x06masked\x12\x19\n" +
+	"\btotal_us\x18\t \x01(\x04R\atotalUs\"\xba\x01\n" +
 	"\n" +
 	"TraceEvent\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x10\n" +
@@ -978,13 +1702,31 @@ const file_aof_host_v1_host_proto_rawDesc = "" +
 	"durationUs\x12\x14\n" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\x12\x1f\n" +
 	"\vdelivery_id\x18\x06 \x01(\tR\n" +
-	"deliveryId2\xc3\x02\n" +
+	"deliveryId2\x8e\x0e\n" +
 	"\vHostService\x12J\n" +
 	"\tGetStatus\x12\x1d.aof.host.v1.GetStatusRequest\x1a\x1e.aof.host.v1.GetStatusResponse\x12P\n" +
 	"\vListPlugins\x12\x1f.aof.host.v1.ListPluginsRequest\x1a .aof.host.v1.ListPluginsResponse\x12M\n" +
 	"\n" +
 	"ListAgents\x12\x1e.aof.host.v1.ListAgentsRequest\x1a\x1f.aof.host.v1.ListAgentsResponse\x12G\n" +
-	"\bGetTrace\x12\x1c.aof.host.v1.GetTraceRequest\x1a\x1d.aof.host.v1.GetTraceResponseB\xa0\x01\n" +
+	"\bGetTrace\x12\x1c.aof.host.v1.GetTraceRequest\x1a\x1d.aof.host.v1.GetTraceResponse\x12O\n" +
+	"\n" +
+	"TailEvents\x12\x1e.aof.host.v1.TailEventsRequest\x1a\x1f.aof.host.v1.TailEventsResponse0\x01\x12G\n" +
+	"\bGetStats\x12\x1c.aof.host.v1.GetStatsRequest\x1a\x1d.aof.host.v1.GetStatsResponse\x12b\n" +
+	"\x11ListConversations\x12%.aof.host.v1.ListConversationsRequest\x1a&.aof.host.v1.ListConversationsResponse\x12\\\n" +
+	"\x0fGetConversation\x12#.aof.host.v1.GetConversationRequest\x1a$.aof.host.v1.GetConversationResponse\x12S\n" +
+	"\fListMessages\x12 .aof.host.v1.ListMessagesRequest\x1a!.aof.host.v1.ListMessagesResponse\x12Y\n" +
+	"\x0eListDeliveries\x12\".aof.host.v1.ListDeliveriesRequest\x1a#.aof.host.v1.ListDeliveriesResponse\x12P\n" +
+	"\vGetDelivery\x12\x1f.aof.host.v1.GetDeliveryRequest\x1a .aof.host.v1.GetDeliveryResponse\x12\\\n" +
+	"\x0fListDeadLetters\x12#.aof.host.v1.ListDeadLettersRequest\x1a$.aof.host.v1.ListDeadLettersResponse\x12\\\n" +
+	"\x0fRetryDeadLetter\x12#.aof.host.v1.RetryDeadLetterRequest\x1a$.aof.host.v1.RetryDeadLetterResponse\x12Y\n" +
+	"\x0eDropDeadLetter\x12\".aof.host.v1.DropDeadLetterRequest\x1a#.aof.host.v1.DropDeadLetterResponse\x12_\n" +
+	"\x10ResendDeadLetter\x12$.aof.host.v1.ResendDeadLetterRequest\x1a%.aof.host.v1.ResendDeadLetterResponse\x12P\n" +
+	"\vSendMessage\x12\x1f.aof.host.v1.SendMessageRequest\x1a .aof.host.v1.SendMessageResponse\x12A\n" +
+	"\x06Replay\x12\x1a.aof.host.v1.ReplayRequest\x1a\x1b.aof.host.v1.ReplayResponse\x12V\n" +
+	"\rPausePlatform\x12!.aof.host.v1.PausePlatformRequest\x1a\".aof.host.v1.PausePlatformResponse\x12Y\n" +
+	"\x0eResumePlatform\x12\".aof.host.v1.ResumePlatformRequest\x1a#.aof.host.v1.ResumePlatformResponse\x12V\n" +
+	"\rRestartPlugin\x12!.aof.host.v1.RestartPluginRequest\x1a\".aof.host.v1.RestartPluginResponse\x12S\n" +
+	"\fReloadConfig\x12 .aof.host.v1.ReloadConfigRequest\x1a!.aof.host.v1.ReloadConfigResponseB\xa0\x01\n" +
 	"\x0fcom.aof.host.v1B\tHostProtoP\x01Z4github.com/aof-dev/aofd/proto/gen/aof/host/v1;hostv1\xa2\x02\x03AHX\xaa\x02\vAof.Host.V1\xca\x02\vAof\\Host\\V1\xe2\x02\x17Aof\\Host\\V1\\GPBMetadata\xea\x02\rAof::Host::V1b\x06proto3"
 
 var (
@@ -999,46 +1741,141 @@ func file_aof_host_v1_host_proto_rawDescGZIP() []byte {
 	return file_aof_host_v1_host_proto_rawDescData
 }
 
-var file_aof_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_aof_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_aof_host_v1_host_proto_goTypes = []any{
-	(*GetStatusRequest)(nil),      // 0: aof.host.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 1: aof.host.v1.GetStatusResponse
-	(*PlatformStatus)(nil),        // 2: aof.host.v1.PlatformStatus
-	(*Backlog)(nil),               // 3: aof.host.v1.Backlog
-	(*ListPluginsRequest)(nil),    // 4: aof.host.v1.ListPluginsRequest
-	(*ListPluginsResponse)(nil),   // 5: aof.host.v1.ListPluginsResponse
-	(*Plugin)(nil),                // 6: aof.host.v1.Plugin
-	(*ListAgentsRequest)(nil),     // 7: aof.host.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),    // 8: aof.host.v1.ListAgentsResponse
-	(*Agent)(nil),                 // 9: aof.host.v1.Agent
-	(*GetTraceRequest)(nil),       // 10: aof.host.v1.GetTraceRequest
-	(*GetTraceResponse)(nil),      // 11: aof.host.v1.GetTraceResponse
-	(*TraceEvent)(nil),            // 12: aof.host.v1.TraceEvent
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*GetStatusRequest)(nil),          // 0: aof.host.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),         // 1: aof.host.v1.GetStatusResponse
+	(*ConfigStatus)(nil),              // 2: aof.host.v1.ConfigStatus
+	(*Throughput)(nil),                // 3: aof.host.v1.Throughput
+	(*PlatformStatus)(nil),            // 4: aof.host.v1.PlatformStatus
+	(*AccountStatus)(nil),             // 5: aof.host.v1.AccountStatus
+	(*Pause)(nil),                     // 6: aof.host.v1.Pause
+	(*PlatformLimits)(nil),            // 7: aof.host.v1.PlatformLimits
+	(*RateLimit)(nil),                 // 8: aof.host.v1.RateLimit
+	(*Backlog)(nil),                   // 9: aof.host.v1.Backlog
+	(*ListPluginsRequest)(nil),        // 10: aof.host.v1.ListPluginsRequest
+	(*ListPluginsResponse)(nil),       // 11: aof.host.v1.ListPluginsResponse
+	(*Plugin)(nil),                    // 12: aof.host.v1.Plugin
+	(*ListAgentsRequest)(nil),         // 13: aof.host.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),        // 14: aof.host.v1.ListAgentsResponse
+	(*Agent)(nil),                     // 15: aof.host.v1.Agent
+	(*GetTraceRequest)(nil),           // 16: aof.host.v1.GetTraceRequest
+	(*GetTraceResponse)(nil),          // 17: aof.host.v1.GetTraceResponse
+	(*TraceEvent)(nil),                // 18: aof.host.v1.TraceEvent
+	(*timestamppb.Timestamp)(nil),     // 19: google.protobuf.Timestamp
+	(*Finding)(nil),                   // 20: aof.host.v1.Finding
+	(*Hop)(nil),                       // 21: aof.host.v1.Hop
+	(*Message)(nil),                   // 22: aof.host.v1.Message
+	(*Delivery)(nil),                  // 23: aof.host.v1.Delivery
+	(*Webhook)(nil),                   // 24: aof.host.v1.Webhook
+	(*TailEventsRequest)(nil),         // 25: aof.host.v1.TailEventsRequest
+	(*GetStatsRequest)(nil),           // 26: aof.host.v1.GetStatsRequest
+	(*ListConversationsRequest)(nil),  // 27: aof.host.v1.ListConversationsRequest
+	(*GetConversationRequest)(nil),    // 28: aof.host.v1.GetConversationRequest
+	(*ListMessagesRequest)(nil),       // 29: aof.host.v1.ListMessagesRequest
+	(*ListDeliveriesRequest)(nil),     // 30: aof.host.v1.ListDeliveriesRequest
+	(*GetDeliveryRequest)(nil),        // 31: aof.host.v1.GetDeliveryRequest
+	(*ListDeadLettersRequest)(nil),    // 32: aof.host.v1.ListDeadLettersRequest
+	(*RetryDeadLetterRequest)(nil),    // 33: aof.host.v1.RetryDeadLetterRequest
+	(*DropDeadLetterRequest)(nil),     // 34: aof.host.v1.DropDeadLetterRequest
+	(*ResendDeadLetterRequest)(nil),   // 35: aof.host.v1.ResendDeadLetterRequest
+	(*SendMessageRequest)(nil),        // 36: aof.host.v1.SendMessageRequest
+	(*ReplayRequest)(nil),             // 37: aof.host.v1.ReplayRequest
+	(*PausePlatformRequest)(nil),      // 38: aof.host.v1.PausePlatformRequest
+	(*ResumePlatformRequest)(nil),     // 39: aof.host.v1.ResumePlatformRequest
+	(*RestartPluginRequest)(nil),      // 40: aof.host.v1.RestartPluginRequest
+	(*ReloadConfigRequest)(nil),       // 41: aof.host.v1.ReloadConfigRequest
+	(*TailEventsResponse)(nil),        // 42: aof.host.v1.TailEventsResponse
+	(*GetStatsResponse)(nil),          // 43: aof.host.v1.GetStatsResponse
+	(*ListConversationsResponse)(nil), // 44: aof.host.v1.ListConversationsResponse
+	(*GetConversationResponse)(nil),   // 45: aof.host.v1.GetConversationResponse
+	(*ListMessagesResponse)(nil),      // 46: aof.host.v1.ListMessagesResponse
+	(*ListDeliveriesResponse)(nil),    // 47: aof.host.v1.ListDeliveriesResponse
+	(*GetDeliveryResponse)(nil),       // 48: aof.host.v1.GetDeliveryResponse
+	(*ListDeadLettersResponse)(nil),   // 49: aof.host.v1.ListDeadLettersResponse
+	(*RetryDeadLetterResponse)(nil),   // 50: aof.host.v1.RetryDeadLetterResponse
+	(*DropDeadLetterResponse)(nil),    // 51: aof.host.v1.DropDeadLetterResponse
+	(*ResendDeadLetterResponse)(nil),  // 52: aof.host.v1.ResendDeadLetterResponse
+	(*SendMessageResponse)(nil),       // 53: aof.host.v1.SendMessageResponse
+	(*ReplayResponse)(nil),            // 54: aof.host.v1.ReplayResponse
+	(*PausePlatformResponse)(nil),     // 55: aof.host.v1.PausePlatformResponse
+	(*ResumePlatformResponse)(nil),    // 56: aof.host.v1.ResumePlatformResponse
+	(*RestartPluginResponse)(nil),     // 57: aof.host.v1.RestartPluginResponse
+	(*ReloadConfigResponse)(nil),      // 58: aof.host.v1.ReloadConfigResponse
 }
 var file_aof_host_v1_host_proto_depIdxs = []int32{
-	13, // 0: aof.host.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
-	2,  // 1: aof.host.v1.GetStatusResponse.platforms:type_name -> aof.host.v1.PlatformStatus
-	3,  // 2: aof.host.v1.GetStatusResponse.backlog:type_name -> aof.host.v1.Backlog
-	13, // 3: aof.host.v1.PlatformStatus.last_in_at:type_name -> google.protobuf.Timestamp
-	13, // 4: aof.host.v1.PlatformStatus.last_out_at:type_name -> google.protobuf.Timestamp
-	6,  // 5: aof.host.v1.ListPluginsResponse.plugins:type_name -> aof.host.v1.Plugin
-	9,  // 6: aof.host.v1.ListAgentsResponse.agents:type_name -> aof.host.v1.Agent
-	12, // 7: aof.host.v1.GetTraceResponse.events:type_name -> aof.host.v1.TraceEvent
-	13, // 8: aof.host.v1.TraceEvent.at:type_name -> google.protobuf.Timestamp
-	0,  // 9: aof.host.v1.HostService.GetStatus:input_type -> aof.host.v1.GetStatusRequest
-	4,  // 10: aof.host.v1.HostService.ListPlugins:input_type -> aof.host.v1.ListPluginsRequest
-	7,  // 11: aof.host.v1.HostService.ListAgents:input_type -> aof.host.v1.ListAgentsRequest
-	10, // 12: aof.host.v1.HostService.GetTrace:input_type -> aof.host.v1.GetTraceRequest
-	1,  // 13: aof.host.v1.HostService.GetStatus:output_type -> aof.host.v1.GetStatusResponse
-	5,  // 14: aof.host.v1.HostService.ListPlugins:output_type -> aof.host.v1.ListPluginsResponse
-	8,  // 15: aof.host.v1.HostService.ListAgents:output_type -> aof.host.v1.ListAgentsResponse
-	11, // 16: aof.host.v1.HostService.GetTrace:output_type -> aof.host.v1.GetTraceResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	19, // 0: aof.host.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
+	4,  // 1: aof.host.v1.GetStatusResponse.platforms:type_name -> aof.host.v1.PlatformStatus
+	9,  // 2: aof.host.v1.GetStatusResponse.backlog:type_name -> aof.host.v1.Backlog
+	2,  // 3: aof.host.v1.GetStatusResponse.config:type_name -> aof.host.v1.ConfigStatus
+	3,  // 4: aof.host.v1.GetStatusResponse.last_minute:type_name -> aof.host.v1.Throughput
+	19, // 5: aof.host.v1.ConfigStatus.loaded_at:type_name -> google.protobuf.Timestamp
+	20, // 6: aof.host.v1.ConfigStatus.rejected:type_name -> aof.host.v1.Finding
+	19, // 7: aof.host.v1.PlatformStatus.last_in_at:type_name -> google.protobuf.Timestamp
+	19, // 8: aof.host.v1.PlatformStatus.last_out_at:type_name -> google.protobuf.Timestamp
+	5,  // 9: aof.host.v1.PlatformStatus.account_details:type_name -> aof.host.v1.AccountStatus
+	6,  // 10: aof.host.v1.PlatformStatus.pause:type_name -> aof.host.v1.Pause
+	7,  // 11: aof.host.v1.PlatformStatus.limits:type_name -> aof.host.v1.PlatformLimits
+	6,  // 12: aof.host.v1.AccountStatus.pause:type_name -> aof.host.v1.Pause
+	8,  // 13: aof.host.v1.AccountStatus.rate:type_name -> aof.host.v1.RateLimit
+	19, // 14: aof.host.v1.Pause.since:type_name -> google.protobuf.Timestamp
+	8,  // 15: aof.host.v1.PlatformLimits.per_account:type_name -> aof.host.v1.RateLimit
+	8,  // 16: aof.host.v1.PlatformLimits.per_recipient:type_name -> aof.host.v1.RateLimit
+	12, // 17: aof.host.v1.ListPluginsResponse.plugins:type_name -> aof.host.v1.Plugin
+	15, // 18: aof.host.v1.ListAgentsResponse.agents:type_name -> aof.host.v1.Agent
+	18, // 19: aof.host.v1.GetTraceResponse.events:type_name -> aof.host.v1.TraceEvent
+	21, // 20: aof.host.v1.GetTraceResponse.hops:type_name -> aof.host.v1.Hop
+	22, // 21: aof.host.v1.GetTraceResponse.message:type_name -> aof.host.v1.Message
+	23, // 22: aof.host.v1.GetTraceResponse.deliveries:type_name -> aof.host.v1.Delivery
+	24, // 23: aof.host.v1.GetTraceResponse.webhooks:type_name -> aof.host.v1.Webhook
+	19, // 24: aof.host.v1.TraceEvent.at:type_name -> google.protobuf.Timestamp
+	0,  // 25: aof.host.v1.HostService.GetStatus:input_type -> aof.host.v1.GetStatusRequest
+	10, // 26: aof.host.v1.HostService.ListPlugins:input_type -> aof.host.v1.ListPluginsRequest
+	13, // 27: aof.host.v1.HostService.ListAgents:input_type -> aof.host.v1.ListAgentsRequest
+	16, // 28: aof.host.v1.HostService.GetTrace:input_type -> aof.host.v1.GetTraceRequest
+	25, // 29: aof.host.v1.HostService.TailEvents:input_type -> aof.host.v1.TailEventsRequest
+	26, // 30: aof.host.v1.HostService.GetStats:input_type -> aof.host.v1.GetStatsRequest
+	27, // 31: aof.host.v1.HostService.ListConversations:input_type -> aof.host.v1.ListConversationsRequest
+	28, // 32: aof.host.v1.HostService.GetConversation:input_type -> aof.host.v1.GetConversationRequest
+	29, // 33: aof.host.v1.HostService.ListMessages:input_type -> aof.host.v1.ListMessagesRequest
+	30, // 34: aof.host.v1.HostService.ListDeliveries:input_type -> aof.host.v1.ListDeliveriesRequest
+	31, // 35: aof.host.v1.HostService.GetDelivery:input_type -> aof.host.v1.GetDeliveryRequest
+	32, // 36: aof.host.v1.HostService.ListDeadLetters:input_type -> aof.host.v1.ListDeadLettersRequest
+	33, // 37: aof.host.v1.HostService.RetryDeadLetter:input_type -> aof.host.v1.RetryDeadLetterRequest
+	34, // 38: aof.host.v1.HostService.DropDeadLetter:input_type -> aof.host.v1.DropDeadLetterRequest
+	35, // 39: aof.host.v1.HostService.ResendDeadLetter:input_type -> aof.host.v1.ResendDeadLetterRequest
+	36, // 40: aof.host.v1.HostService.SendMessage:input_type -> aof.host.v1.SendMessageRequest
+	37, // 41: aof.host.v1.HostService.Replay:input_type -> aof.host.v1.ReplayRequest
+	38, // 42: aof.host.v1.HostService.PausePlatform:input_type -> aof.host.v1.PausePlatformRequest
+	39, // 43: aof.host.v1.HostService.ResumePlatform:input_type -> aof.host.v1.ResumePlatformRequest
+	40, // 44: aof.host.v1.HostService.RestartPlugin:input_type -> aof.host.v1.RestartPluginRequest
+	41, // 45: aof.host.v1.HostService.ReloadConfig:input_type -> aof.host.v1.ReloadConfigRequest
+	1,  // 46: aof.host.v1.HostService.GetStatus:output_type -> aof.host.v1.GetStatusResponse
+	11, // 47: aof.host.v1.HostService.ListPlugins:output_type -> aof.host.v1.ListPluginsResponse
+	14, // 48: aof.host.v1.HostService.ListAgents:output_type -> aof.host.v1.ListAgentsResponse
+	17, // 49: aof.host.v1.HostService.GetTrace:output_type -> aof.host.v1.GetTraceResponse
+	42, // 50: aof.host.v1.HostService.TailEvents:output_type -> aof.host.v1.TailEventsResponse
+	43, // 51: aof.host.v1.HostService.GetStats:output_type -> aof.host.v1.GetStatsResponse
+	44, // 52: aof.host.v1.HostService.ListConversations:output_type -> aof.host.v1.ListConversationsResponse
+	45, // 53: aof.host.v1.HostService.GetConversation:output_type -> aof.host.v1.GetConversationResponse
+	46, // 54: aof.host.v1.HostService.ListMessages:output_type -> aof.host.v1.ListMessagesResponse
+	47, // 55: aof.host.v1.HostService.ListDeliveries:output_type -> aof.host.v1.ListDeliveriesResponse
+	48, // 56: aof.host.v1.HostService.GetDelivery:output_type -> aof.host.v1.GetDeliveryResponse
+	49, // 57: aof.host.v1.HostService.ListDeadLetters:output_type -> aof.host.v1.ListDeadLettersResponse
+	50, // 58: aof.host.v1.HostService.RetryDeadLetter:output_type -> aof.host.v1.RetryDeadLetterResponse
+	51, // 59: aof.host.v1.HostService.DropDeadLetter:output_type -> aof.host.v1.DropDeadLetterResponse
+	52, // 60: aof.host.v1.HostService.ResendDeadLetter:output_type -> aof.host.v1.ResendDeadLetterResponse
+	53, // 61: aof.host.v1.HostService.SendMessage:output_type -> aof.host.v1.SendMessageResponse
+	54, // 62: aof.host.v1.HostService.Replay:output_type -> aof.host.v1.ReplayResponse
+	55, // 63: aof.host.v1.HostService.PausePlatform:output_type -> aof.host.v1.PausePlatformResponse
+	56, // 64: aof.host.v1.HostService.ResumePlatform:output_type -> aof.host.v1.ResumePlatformResponse
+	57, // 65: aof.host.v1.HostService.RestartPlugin:output_type -> aof.host.v1.RestartPluginResponse
+	58, // 66: aof.host.v1.HostService.ReloadConfig:output_type -> aof.host.v1.ReloadConfigResponse
+	46, // [46:67] is the sub-list for method output_type
+	25, // [25:46] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_aof_host_v1_host_proto_init() }
@@ -1046,13 +1883,17 @@ func file_aof_host_v1_host_proto_init() {
 	if File_aof_host_v1_host_proto != nil {
 		return
 	}
+	file_aof_host_v1_ledger_proto_init()
+	file_aof_host_v1_stats_proto_init()
+	file_aof_host_v1_steer_proto_init()
+	file_aof_host_v1_trace_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_aof_host_v1_host_proto_rawDesc), len(file_aof_host_v1_host_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -43,6 +43,52 @@ const (
 	HostServiceListAgentsProcedure = "/aof.host.v1.HostService/ListAgents"
 	// HostServiceGetTraceProcedure is the fully-qualified name of the HostService's GetTrace RPC.
 	HostServiceGetTraceProcedure = "/aof.host.v1.HostService/GetTrace"
+	// HostServiceTailEventsProcedure is the fully-qualified name of the HostService's TailEvents RPC.
+	HostServiceTailEventsProcedure = "/aof.host.v1.HostService/TailEvents"
+	// HostServiceGetStatsProcedure is the fully-qualified name of the HostService's GetStats RPC.
+	HostServiceGetStatsProcedure = "/aof.host.v1.HostService/GetStats"
+	// HostServiceListConversationsProcedure is the fully-qualified name of the HostService's
+	// ListConversations RPC.
+	HostServiceListConversationsProcedure = "/aof.host.v1.HostService/ListConversations"
+	// HostServiceGetConversationProcedure is the fully-qualified name of the HostService's
+	// GetConversation RPC.
+	HostServiceGetConversationProcedure = "/aof.host.v1.HostService/GetConversation"
+	// HostServiceListMessagesProcedure is the fully-qualified name of the HostService's ListMessages
+	// RPC.
+	HostServiceListMessagesProcedure = "/aof.host.v1.HostService/ListMessages"
+	// HostServiceListDeliveriesProcedure is the fully-qualified name of the HostService's
+	// ListDeliveries RPC.
+	HostServiceListDeliveriesProcedure = "/aof.host.v1.HostService/ListDeliveries"
+	// HostServiceGetDeliveryProcedure is the fully-qualified name of the HostService's GetDelivery RPC.
+	HostServiceGetDeliveryProcedure = "/aof.host.v1.HostService/GetDelivery"
+	// HostServiceListDeadLettersProcedure is the fully-qualified name of the HostService's
+	// ListDeadLetters RPC.
+	HostServiceListDeadLettersProcedure = "/aof.host.v1.HostService/ListDeadLetters"
+	// HostServiceRetryDeadLetterProcedure is the fully-qualified name of the HostService's
+	// RetryDeadLetter RPC.
+	HostServiceRetryDeadLetterProcedure = "/aof.host.v1.HostService/RetryDeadLetter"
+	// HostServiceDropDeadLetterProcedure is the fully-qualified name of the HostService's
+	// DropDeadLetter RPC.
+	HostServiceDropDeadLetterProcedure = "/aof.host.v1.HostService/DropDeadLetter"
+	// HostServiceResendDeadLetterProcedure is the fully-qualified name of the HostService's
+	// ResendDeadLetter RPC.
+	HostServiceResendDeadLetterProcedure = "/aof.host.v1.HostService/ResendDeadLetter"
+	// HostServiceSendMessageProcedure is the fully-qualified name of the HostService's SendMessage RPC.
+	HostServiceSendMessageProcedure = "/aof.host.v1.HostService/SendMessage"
+	// HostServiceReplayProcedure is the fully-qualified name of the HostService's Replay RPC.
+	HostServiceReplayProcedure = "/aof.host.v1.HostService/Replay"
+	// HostServicePausePlatformProcedure is the fully-qualified name of the HostService's PausePlatform
+	// RPC.
+	HostServicePausePlatformProcedure = "/aof.host.v1.HostService/PausePlatform"
+	// HostServiceResumePlatformProcedure is the fully-qualified name of the HostService's
+	// ResumePlatform RPC.
+	HostServiceResumePlatformProcedure = "/aof.host.v1.HostService/ResumePlatform"
+	// HostServiceRestartPluginProcedure is the fully-qualified name of the HostService's RestartPlugin
+	// RPC.
+	HostServiceRestartPluginProcedure = "/aof.host.v1.HostService/RestartPlugin"
+	// HostServiceReloadConfigProcedure is the fully-qualified name of the HostService's ReloadConfig
+	// RPC.
+	HostServiceReloadConfigProcedure = "/aof.host.v1.HostService/ReloadConfig"
 )
 
 // HostServiceClient is a client for the aof.host.v1.HostService service.
@@ -67,8 +113,132 @@ type HostServiceClient interface {
 	//
 	//	Condition           | Code        | Reason        | The caller
 	//	no such id          | NOT_FOUND   | UNKNOWN_ID    | checks the id
+	//	reveal from afar    | PERMISSION_DENIED | REVEAL_REFUSED | asks on the machine itself
 	//	the store is gone   | UNAVAILABLE | STORE_DOWN    | tries again
 	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
+	// TailEvents tells what happens, as it happens, until the caller ends the stream. It begins after the cursor
+	// that the caller gives, so that a stream that broke can be resumed without a gap.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins without one
+	//	the daemon stops    | UNAVAILABLE      | STOPPING      | resumes with its last cursor
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | resumes with its last cursor
+	TailEvents(context.Context, *v1.TailEventsRequest) (*connect.ServerStreamForClient[v1.TailEventsResponse], error)
+	// GetStats tells how counts and times went over the last minutes or hours, as series for charts. The
+	// figures are kept in memory: they begin with the daemon's start.
+	//
+	//	Condition             | Code             | Reason        | The caller
+	//	an unknown resolution | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	GetStats(context.Context, *v1.GetStatsRequest) (*v1.GetStatsResponse, error)
+	// ListConversations lists conversations, the one with the latest event first.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
+	ListConversations(context.Context, *v1.ListConversationsRequest) (*v1.ListConversationsResponse, error)
+	// GetConversation tells about one conversation.
+	//
+	//	Condition           | Code        | Reason        | The caller
+	//	no such key         | NOT_FOUND   | UNKNOWN_ID    | checks the key
+	//	the store is gone   | UNAVAILABLE | STORE_DOWN    | tries again
+	GetConversation(context.Context, *v1.GetConversationRequest) (*v1.GetConversationResponse, error)
+	// ListMessages lists inbound messages, the latest first.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
+	ListMessages(context.Context, *v1.ListMessagesRequest) (*v1.ListMessagesResponse, error)
+	// ListDeliveries lists deliveries, the latest first.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
+	ListDeliveries(context.Context, *v1.ListDeliveriesRequest) (*v1.ListDeliveriesResponse, error)
+	// GetDelivery tells about one delivery and its attempts.
+	//
+	//	Condition           | Code        | Reason        | The caller
+	//	no such id          | NOT_FOUND   | UNKNOWN_ID    | checks the id
+	//	the store is gone   | UNAVAILABLE | STORE_DOWN    | tries again
+	GetDelivery(context.Context, *v1.GetDeliveryRequest) (*v1.GetDeliveryResponse, error)
+	// ListDeadLetters lists what nobody will send any more unless an operator says so: deliveries that failed,
+	// expired, or of which nobody knows whether they went out. The latest comes first.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
+	ListDeadLetters(context.Context, *v1.ListDeadLettersRequest) (*v1.ListDeadLettersResponse, error)
+	// RetryDeadLetter puts a delivery that failed or expired back into the outbox, under its own id. Parts that
+	// are out already are not sent again.
+	//
+	//	Condition                    | Code                | Reason          | The caller
+	//	no such id                   | NOT_FOUND           | UNKNOWN_ID      | checks the id
+	//	it may be out already        | FAILED_PRECONDITION | MAY_BE_SENT     | decides, and calls ResendDeadLetter
+	//	it is in no state for that   | FAILED_PRECONDITION | NO_DEAD_LETTER  | looks at its state
+	//	the store is gone            | UNAVAILABLE         | STORE_DOWN      | tries again
+	RetryDeadLetter(context.Context, *v1.RetryDeadLetterRequest) (*v1.RetryDeadLetterResponse, error)
+	// DropDeadLetter closes a dead letter without sending it: it is suppressed, with the given reason.
+	//
+	//	Condition                    | Code                | Reason          | The caller
+	//	no reason given              | INVALID_ARGUMENT    | BAD_ARGUMENT    | gives one
+	//	no such id                   | NOT_FOUND           | UNKNOWN_ID      | checks the id
+	//	it is in no state for that   | FAILED_PRECONDITION | NO_DEAD_LETTER  | looks at its state
+	//	the store is gone            | UNAVAILABLE         | STORE_DOWN      | tries again
+	DropDeadLetter(context.Context, *v1.DropDeadLetterRequest) (*v1.DropDeadLetterResponse, error)
+	// ResendDeadLetter sends a dead letter again although it may be out already: the person may get it twice.
+	// This is the only way in which that happens.
+	//
+	//	Condition                    | Code                | Reason          | The caller
+	//	no such id                   | NOT_FOUND           | UNKNOWN_ID      | checks the id
+	//	it is in no state for that   | FAILED_PRECONDITION | NO_DEAD_LETTER  | looks at its state
+	//	the store is gone            | UNAVAILABLE         | STORE_DOWN      | tries again
+	ResendDeadLetter(context.Context, *v1.ResendDeadLetterRequest) (*v1.ResendDeadLetterResponse, error)
+	// SendMessage sends a message as the operator: into a conversation, or to a channel of an account. It is
+	// on disk when the answer comes, and goes the way of every delivery.
+	//
+	//	Condition                     | Code                | Reason            | The caller
+	//	no target, or nothing to say  | INVALID_ARGUMENT    | BAD_ARGUMENT      | completes the request
+	//	no such conversation          | NOT_FOUND           | UNKNOWN_ID        | checks the key
+	//	the platform is not set up    | FAILED_PRECONDITION | UNKNOWN_PLATFORM  | configures it
+	//	the account is not set up     | FAILED_PRECONDITION | UNKNOWN_ACCOUNT   | takes one that GetStatus names
+	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again, with the same key
+	//	waiting took too long         | DEADLINE_EXCEEDED   | STILL_WAITING     | looks at the delivery later
+	SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error)
+	// Replay repeats a part of a message's way: from its webhook, from the choice of an agent, or from the sending
+	// of an answer. With dry_run nothing happens, and the answer tells what would.
+	//
+	//	Condition                     | Code                | Reason            | The caller
+	//	no such id                    | NOT_FOUND           | UNKNOWN_ID        | checks the id
+	//	an unknown hop                | INVALID_ARGUMENT    | BAD_ARGUMENT      | takes webhook, route or send
+	//	it is still being worked on   | FAILED_PRECONDITION | STILL_RUNNING     | waits for its end
+	//	what it needs is kept no more | FAILED_PRECONDITION | NOT_KEPT          | begins at a later hop
+	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again
+	Replay(context.Context, *v1.ReplayRequest) (*v1.ReplayResponse, error)
+	// PausePlatform stops sending for a platform or for one of its accounts. What is to be sent waits; what comes
+	// in is taken and answered as before. It lasts over restarts until ResumePlatform.
+	//
+	//	Condition                  | Code                | Reason            | The caller
+	//	the platform is not set up | NOT_FOUND           | UNKNOWN_PLATFORM  | takes one that GetStatus names
+	//	the store is gone          | UNAVAILABLE         | STORE_DOWN        | tries again
+	PausePlatform(context.Context, *v1.PausePlatformRequest) (*v1.PausePlatformResponse, error)
+	// ResumePlatform sends again. Resuming what is not paused changes nothing.
+	//
+	//	Condition                  | Code                | Reason            | The caller
+	//	the platform is not set up | NOT_FOUND           | UNKNOWN_PLATFORM  | takes one that GetStatus names
+	//	the store is gone          | UNAVAILABLE         | STORE_DOWN        | tries again
+	ResumePlatform(context.Context, *v1.ResumePlatformRequest) (*v1.ResumePlatformResponse, error)
+	// RestartPlugin ends a plugin's process and starts it again. Nothing is lost: calls that are pure are
+	// repeated on the new process, and what was being sent is told by receipts.
+	//
+	//	Condition                  | Code                | Reason            | The caller
+	//	no such plugin runs        | NOT_FOUND           | UNKNOWN_PLUGIN    | takes one that ListPlugins names
+	RestartPlugin(context.Context, *v1.RestartPluginRequest) (*v1.RestartPluginResponse, error)
+	// ReloadConfig reads the configuration again. One that cannot be used changes nothing.
+	//
+	//	Condition                  | Code                | Reason            | The caller
+	//	none of its own: what is wrong with the files is in the answer
+	ReloadConfig(context.Context, *v1.ReloadConfigRequest) (*v1.ReloadConfigResponse, error)
 }
 
 // NewHostServiceClient constructs a client for the aof.host.v1.HostService service. By default, it
@@ -106,15 +276,134 @@ func NewHostServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(hostServiceMethods.ByName("GetTrace")),
 			connect.WithClientOptions(opts...),
 		),
+		tailEvents: connect.NewClient[v1.TailEventsRequest, v1.TailEventsResponse](
+			httpClient,
+			baseURL+HostServiceTailEventsProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("TailEvents")),
+			connect.WithClientOptions(opts...),
+		),
+		getStats: connect.NewClient[v1.GetStatsRequest, v1.GetStatsResponse](
+			httpClient,
+			baseURL+HostServiceGetStatsProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("GetStats")),
+			connect.WithClientOptions(opts...),
+		),
+		listConversations: connect.NewClient[v1.ListConversationsRequest, v1.ListConversationsResponse](
+			httpClient,
+			baseURL+HostServiceListConversationsProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ListConversations")),
+			connect.WithClientOptions(opts...),
+		),
+		getConversation: connect.NewClient[v1.GetConversationRequest, v1.GetConversationResponse](
+			httpClient,
+			baseURL+HostServiceGetConversationProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("GetConversation")),
+			connect.WithClientOptions(opts...),
+		),
+		listMessages: connect.NewClient[v1.ListMessagesRequest, v1.ListMessagesResponse](
+			httpClient,
+			baseURL+HostServiceListMessagesProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ListMessages")),
+			connect.WithClientOptions(opts...),
+		),
+		listDeliveries: connect.NewClient[v1.ListDeliveriesRequest, v1.ListDeliveriesResponse](
+			httpClient,
+			baseURL+HostServiceListDeliveriesProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ListDeliveries")),
+			connect.WithClientOptions(opts...),
+		),
+		getDelivery: connect.NewClient[v1.GetDeliveryRequest, v1.GetDeliveryResponse](
+			httpClient,
+			baseURL+HostServiceGetDeliveryProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("GetDelivery")),
+			connect.WithClientOptions(opts...),
+		),
+		listDeadLetters: connect.NewClient[v1.ListDeadLettersRequest, v1.ListDeadLettersResponse](
+			httpClient,
+			baseURL+HostServiceListDeadLettersProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ListDeadLetters")),
+			connect.WithClientOptions(opts...),
+		),
+		retryDeadLetter: connect.NewClient[v1.RetryDeadLetterRequest, v1.RetryDeadLetterResponse](
+			httpClient,
+			baseURL+HostServiceRetryDeadLetterProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("RetryDeadLetter")),
+			connect.WithClientOptions(opts...),
+		),
+		dropDeadLetter: connect.NewClient[v1.DropDeadLetterRequest, v1.DropDeadLetterResponse](
+			httpClient,
+			baseURL+HostServiceDropDeadLetterProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("DropDeadLetter")),
+			connect.WithClientOptions(opts...),
+		),
+		resendDeadLetter: connect.NewClient[v1.ResendDeadLetterRequest, v1.ResendDeadLetterResponse](
+			httpClient,
+			baseURL+HostServiceResendDeadLetterProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ResendDeadLetter")),
+			connect.WithClientOptions(opts...),
+		),
+		sendMessage: connect.NewClient[v1.SendMessageRequest, v1.SendMessageResponse](
+			httpClient,
+			baseURL+HostServiceSendMessageProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("SendMessage")),
+			connect.WithClientOptions(opts...),
+		),
+		replay: connect.NewClient[v1.ReplayRequest, v1.ReplayResponse](
+			httpClient,
+			baseURL+HostServiceReplayProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("Replay")),
+			connect.WithClientOptions(opts...),
+		),
+		pausePlatform: connect.NewClient[v1.PausePlatformRequest, v1.PausePlatformResponse](
+			httpClient,
+			baseURL+HostServicePausePlatformProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("PausePlatform")),
+			connect.WithClientOptions(opts...),
+		),
+		resumePlatform: connect.NewClient[v1.ResumePlatformRequest, v1.ResumePlatformResponse](
+			httpClient,
+			baseURL+HostServiceResumePlatformProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ResumePlatform")),
+			connect.WithClientOptions(opts...),
+		),
+		restartPlugin: connect.NewClient[v1.RestartPluginRequest, v1.RestartPluginResponse](
+			httpClient,
+			baseURL+HostServiceRestartPluginProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("RestartPlugin")),
+			connect.WithClientOptions(opts...),
+		),
+		reloadConfig: connect.NewClient[v1.ReloadConfigRequest, v1.ReloadConfigResponse](
+			httpClient,
+			baseURL+HostServiceReloadConfigProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ReloadConfig")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // hostServiceClient implements HostServiceClient.
 type hostServiceClient struct {
-	getStatus   *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
-	listPlugins *connect.Client[v1.ListPluginsRequest, v1.ListPluginsResponse]
-	listAgents  *connect.Client[v1.ListAgentsRequest, v1.ListAgentsResponse]
-	getTrace    *connect.Client[v1.GetTraceRequest, v1.GetTraceResponse]
+	getStatus         *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
+	listPlugins       *connect.Client[v1.ListPluginsRequest, v1.ListPluginsResponse]
+	listAgents        *connect.Client[v1.ListAgentsRequest, v1.ListAgentsResponse]
+	getTrace          *connect.Client[v1.GetTraceRequest, v1.GetTraceResponse]
+	tailEvents        *connect.Client[v1.TailEventsRequest, v1.TailEventsResponse]
+	getStats          *connect.Client[v1.GetStatsRequest, v1.GetStatsResponse]
+	listConversations *connect.Client[v1.ListConversationsRequest, v1.ListConversationsResponse]
+	getConversation   *connect.Client[v1.GetConversationRequest, v1.GetConversationResponse]
+	listMessages      *connect.Client[v1.ListMessagesRequest, v1.ListMessagesResponse]
+	listDeliveries    *connect.Client[v1.ListDeliveriesRequest, v1.ListDeliveriesResponse]
+	getDelivery       *connect.Client[v1.GetDeliveryRequest, v1.GetDeliveryResponse]
+	listDeadLetters   *connect.Client[v1.ListDeadLettersRequest, v1.ListDeadLettersResponse]
+	retryDeadLetter   *connect.Client[v1.RetryDeadLetterRequest, v1.RetryDeadLetterResponse]
+	dropDeadLetter    *connect.Client[v1.DropDeadLetterRequest, v1.DropDeadLetterResponse]
+	resendDeadLetter  *connect.Client[v1.ResendDeadLetterRequest, v1.ResendDeadLetterResponse]
+	sendMessage       *connect.Client[v1.SendMessageRequest, v1.SendMessageResponse]
+	replay            *connect.Client[v1.ReplayRequest, v1.ReplayResponse]
+	pausePlatform     *connect.Client[v1.PausePlatformRequest, v1.PausePlatformResponse]
+	resumePlatform    *connect.Client[v1.ResumePlatformRequest, v1.ResumePlatformResponse]
+	restartPlugin     *connect.Client[v1.RestartPluginRequest, v1.RestartPluginResponse]
+	reloadConfig      *connect.Client[v1.ReloadConfigRequest, v1.ReloadConfigResponse]
 }
 
 // GetStatus calls aof.host.v1.HostService.GetStatus.
@@ -153,6 +442,155 @@ func (c *hostServiceClient) GetTrace(ctx context.Context, req *v1.GetTraceReques
 	return nil, err
 }
 
+// TailEvents calls aof.host.v1.HostService.TailEvents.
+func (c *hostServiceClient) TailEvents(ctx context.Context, req *v1.TailEventsRequest) (*connect.ServerStreamForClient[v1.TailEventsResponse], error) {
+	return c.tailEvents.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// GetStats calls aof.host.v1.HostService.GetStats.
+func (c *hostServiceClient) GetStats(ctx context.Context, req *v1.GetStatsRequest) (*v1.GetStatsResponse, error) {
+	response, err := c.getStats.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListConversations calls aof.host.v1.HostService.ListConversations.
+func (c *hostServiceClient) ListConversations(ctx context.Context, req *v1.ListConversationsRequest) (*v1.ListConversationsResponse, error) {
+	response, err := c.listConversations.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetConversation calls aof.host.v1.HostService.GetConversation.
+func (c *hostServiceClient) GetConversation(ctx context.Context, req *v1.GetConversationRequest) (*v1.GetConversationResponse, error) {
+	response, err := c.getConversation.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListMessages calls aof.host.v1.HostService.ListMessages.
+func (c *hostServiceClient) ListMessages(ctx context.Context, req *v1.ListMessagesRequest) (*v1.ListMessagesResponse, error) {
+	response, err := c.listMessages.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListDeliveries calls aof.host.v1.HostService.ListDeliveries.
+func (c *hostServiceClient) ListDeliveries(ctx context.Context, req *v1.ListDeliveriesRequest) (*v1.ListDeliveriesResponse, error) {
+	response, err := c.listDeliveries.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetDelivery calls aof.host.v1.HostService.GetDelivery.
+func (c *hostServiceClient) GetDelivery(ctx context.Context, req *v1.GetDeliveryRequest) (*v1.GetDeliveryResponse, error) {
+	response, err := c.getDelivery.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListDeadLetters calls aof.host.v1.HostService.ListDeadLetters.
+func (c *hostServiceClient) ListDeadLetters(ctx context.Context, req *v1.ListDeadLettersRequest) (*v1.ListDeadLettersResponse, error) {
+	response, err := c.listDeadLetters.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RetryDeadLetter calls aof.host.v1.HostService.RetryDeadLetter.
+func (c *hostServiceClient) RetryDeadLetter(ctx context.Context, req *v1.RetryDeadLetterRequest) (*v1.RetryDeadLetterResponse, error) {
+	response, err := c.retryDeadLetter.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DropDeadLetter calls aof.host.v1.HostService.DropDeadLetter.
+func (c *hostServiceClient) DropDeadLetter(ctx context.Context, req *v1.DropDeadLetterRequest) (*v1.DropDeadLetterResponse, error) {
+	response, err := c.dropDeadLetter.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ResendDeadLetter calls aof.host.v1.HostService.ResendDeadLetter.
+func (c *hostServiceClient) ResendDeadLetter(ctx context.Context, req *v1.ResendDeadLetterRequest) (*v1.ResendDeadLetterResponse, error) {
+	response, err := c.resendDeadLetter.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SendMessage calls aof.host.v1.HostService.SendMessage.
+func (c *hostServiceClient) SendMessage(ctx context.Context, req *v1.SendMessageRequest) (*v1.SendMessageResponse, error) {
+	response, err := c.sendMessage.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Replay calls aof.host.v1.HostService.Replay.
+func (c *hostServiceClient) Replay(ctx context.Context, req *v1.ReplayRequest) (*v1.ReplayResponse, error) {
+	response, err := c.replay.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// PausePlatform calls aof.host.v1.HostService.PausePlatform.
+func (c *hostServiceClient) PausePlatform(ctx context.Context, req *v1.PausePlatformRequest) (*v1.PausePlatformResponse, error) {
+	response, err := c.pausePlatform.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ResumePlatform calls aof.host.v1.HostService.ResumePlatform.
+func (c *hostServiceClient) ResumePlatform(ctx context.Context, req *v1.ResumePlatformRequest) (*v1.ResumePlatformResponse, error) {
+	response, err := c.resumePlatform.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RestartPlugin calls aof.host.v1.HostService.RestartPlugin.
+func (c *hostServiceClient) RestartPlugin(ctx context.Context, req *v1.RestartPluginRequest) (*v1.RestartPluginResponse, error) {
+	response, err := c.restartPlugin.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ReloadConfig calls aof.host.v1.HostService.ReloadConfig.
+func (c *hostServiceClient) ReloadConfig(ctx context.Context, req *v1.ReloadConfigRequest) (*v1.ReloadConfigResponse, error) {
+	response, err := c.reloadConfig.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // HostServiceHandler is an implementation of the aof.host.v1.HostService service.
 type HostServiceHandler interface {
 	// GetStatus tells how the daemon and everything configured in it is.
@@ -175,8 +613,132 @@ type HostServiceHandler interface {
 	//
 	//	Condition           | Code        | Reason        | The caller
 	//	no such id          | NOT_FOUND   | UNKNOWN_ID    | checks the id
+	//	reveal from afar    | PERMISSION_DENIED | REVEAL_REFUSED | asks on the machine itself
 	//	the store is gone   | UNAVAILABLE | STORE_DOWN    | tries again
 	GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error)
+	// TailEvents tells what happens, as it happens, until the caller ends the stream. It begins after the cursor
+	// that the caller gives, so that a stream that broke can be resumed without a gap.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins without one
+	//	the daemon stops    | UNAVAILABLE      | STOPPING      | resumes with its last cursor
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | resumes with its last cursor
+	TailEvents(context.Context, *v1.TailEventsRequest, *connect.ServerStream[v1.TailEventsResponse]) error
+	// GetStats tells how counts and times went over the last minutes or hours, as series for charts. The
+	// figures are kept in memory: they begin with the daemon's start.
+	//
+	//	Condition             | Code             | Reason        | The caller
+	//	an unknown resolution | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	GetStats(context.Context, *v1.GetStatsRequest) (*v1.GetStatsResponse, error)
+	// ListConversations lists conversations, the one with the latest event first.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
+	ListConversations(context.Context, *v1.ListConversationsRequest) (*v1.ListConversationsResponse, error)
+	// GetConversation tells about one conversation.
+	//
+	//	Condition           | Code        | Reason        | The caller
+	//	no such key         | NOT_FOUND   | UNKNOWN_ID    | checks the key
+	//	the store is gone   | UNAVAILABLE | STORE_DOWN    | tries again
+	GetConversation(context.Context, *v1.GetConversationRequest) (*v1.GetConversationResponse, error)
+	// ListMessages lists inbound messages, the latest first.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
+	ListMessages(context.Context, *v1.ListMessagesRequest) (*v1.ListMessagesResponse, error)
+	// ListDeliveries lists deliveries, the latest first.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
+	ListDeliveries(context.Context, *v1.ListDeliveriesRequest) (*v1.ListDeliveriesResponse, error)
+	// GetDelivery tells about one delivery and its attempts.
+	//
+	//	Condition           | Code        | Reason        | The caller
+	//	no such id          | NOT_FOUND   | UNKNOWN_ID    | checks the id
+	//	the store is gone   | UNAVAILABLE | STORE_DOWN    | tries again
+	GetDelivery(context.Context, *v1.GetDeliveryRequest) (*v1.GetDeliveryResponse, error)
+	// ListDeadLetters lists what nobody will send any more unless an operator says so: deliveries that failed,
+	// expired, or of which nobody knows whether they went out. The latest comes first.
+	//
+	//	Condition           | Code             | Reason        | The caller
+	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
+	ListDeadLetters(context.Context, *v1.ListDeadLettersRequest) (*v1.ListDeadLettersResponse, error)
+	// RetryDeadLetter puts a delivery that failed or expired back into the outbox, under its own id. Parts that
+	// are out already are not sent again.
+	//
+	//	Condition                    | Code                | Reason          | The caller
+	//	no such id                   | NOT_FOUND           | UNKNOWN_ID      | checks the id
+	//	it may be out already        | FAILED_PRECONDITION | MAY_BE_SENT     | decides, and calls ResendDeadLetter
+	//	it is in no state for that   | FAILED_PRECONDITION | NO_DEAD_LETTER  | looks at its state
+	//	the store is gone            | UNAVAILABLE         | STORE_DOWN      | tries again
+	RetryDeadLetter(context.Context, *v1.RetryDeadLetterRequest) (*v1.RetryDeadLetterResponse, error)
+	// DropDeadLetter closes a dead letter without sending it: it is suppressed, with the given reason.
+	//
+	//	Condition                    | Code                | Reason          | The caller
+	//	no reason given              | INVALID_ARGUMENT    | BAD_ARGUMENT    | gives one
+	//	no such id                   | NOT_FOUND           | UNKNOWN_ID      | checks the id
+	//	it is in no state for that   | FAILED_PRECONDITION | NO_DEAD_LETTER  | looks at its state
+	//	the store is gone            | UNAVAILABLE         | STORE_DOWN      | tries again
+	DropDeadLetter(context.Context, *v1.DropDeadLetterRequest) (*v1.DropDeadLetterResponse, error)
+	// ResendDeadLetter sends a dead letter again although it may be out already: the person may get it twice.
+	// This is the only way in which that happens.
+	//
+	//	Condition                    | Code                | Reason          | The caller
+	//	no such id                   | NOT_FOUND           | UNKNOWN_ID      | checks the id
+	//	it is in no state for that   | FAILED_PRECONDITION | NO_DEAD_LETTER  | looks at its state
+	//	the store is gone            | UNAVAILABLE         | STORE_DOWN      | tries again
+	ResendDeadLetter(context.Context, *v1.ResendDeadLetterRequest) (*v1.ResendDeadLetterResponse, error)
+	// SendMessage sends a message as the operator: into a conversation, or to a channel of an account. It is
+	// on disk when the answer comes, and goes the way of every delivery.
+	//
+	//	Condition                     | Code                | Reason            | The caller
+	//	no target, or nothing to say  | INVALID_ARGUMENT    | BAD_ARGUMENT      | completes the request
+	//	no such conversation          | NOT_FOUND           | UNKNOWN_ID        | checks the key
+	//	the platform is not set up    | FAILED_PRECONDITION | UNKNOWN_PLATFORM  | configures it
+	//	the account is not set up     | FAILED_PRECONDITION | UNKNOWN_ACCOUNT   | takes one that GetStatus names
+	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again, with the same key
+	//	waiting took too long         | DEADLINE_EXCEEDED   | STILL_WAITING     | looks at the delivery later
+	SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error)
+	// Replay repeats a part of a message's way: from its webhook, from the choice of an agent, or from the sending
+	// of an answer. With dry_run nothing happens, and the answer tells what would.
+	//
+	//	Condition                     | Code                | Reason            | The caller
+	//	no such id                    | NOT_FOUND           | UNKNOWN_ID        | checks the id
+	//	an unknown hop                | INVALID_ARGUMENT    | BAD_ARGUMENT      | takes webhook, route or send
+	//	it is still being worked on   | FAILED_PRECONDITION | STILL_RUNNING     | waits for its end
+	//	what it needs is kept no more | FAILED_PRECONDITION | NOT_KEPT          | begins at a later hop
+	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again
+	Replay(context.Context, *v1.ReplayRequest) (*v1.ReplayResponse, error)
+	// PausePlatform stops sending for a platform or for one of its accounts. What is to be sent waits; what comes
+	// in is taken and answered as before. It lasts over restarts until ResumePlatform.
+	//
+	//	Condition                  | Code                | Reason            | The caller
+	//	the platform is not set up | NOT_FOUND           | UNKNOWN_PLATFORM  | takes one that GetStatus names
+	//	the store is gone          | UNAVAILABLE         | STORE_DOWN        | tries again
+	PausePlatform(context.Context, *v1.PausePlatformRequest) (*v1.PausePlatformResponse, error)
+	// ResumePlatform sends again. Resuming what is not paused changes nothing.
+	//
+	//	Condition                  | Code                | Reason            | The caller
+	//	the platform is not set up | NOT_FOUND           | UNKNOWN_PLATFORM  | takes one that GetStatus names
+	//	the store is gone          | UNAVAILABLE         | STORE_DOWN        | tries again
+	ResumePlatform(context.Context, *v1.ResumePlatformRequest) (*v1.ResumePlatformResponse, error)
+	// RestartPlugin ends a plugin's process and starts it again. Nothing is lost: calls that are pure are
+	// repeated on the new process, and what was being sent is told by receipts.
+	//
+	//	Condition                  | Code                | Reason            | The caller
+	//	no such plugin runs        | NOT_FOUND           | UNKNOWN_PLUGIN    | takes one that ListPlugins names
+	RestartPlugin(context.Context, *v1.RestartPluginRequest) (*v1.RestartPluginResponse, error)
+	// ReloadConfig reads the configuration again. One that cannot be used changes nothing.
+	//
+	//	Condition                  | Code                | Reason            | The caller
+	//	none of its own: what is wrong with the files is in the answer
+	ReloadConfig(context.Context, *v1.ReloadConfigRequest) (*v1.ReloadConfigResponse, error)
 }
 
 // NewHostServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -210,6 +772,108 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(hostServiceMethods.ByName("GetTrace")),
 		connect.WithHandlerOptions(opts...),
 	)
+	hostServiceTailEventsHandler := connect.NewServerStreamHandlerSimple(
+		HostServiceTailEventsProcedure,
+		svc.TailEvents,
+		connect.WithSchema(hostServiceMethods.ByName("TailEvents")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceGetStatsHandler := connect.NewUnaryHandlerSimple(
+		HostServiceGetStatsProcedure,
+		svc.GetStats,
+		connect.WithSchema(hostServiceMethods.ByName("GetStats")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceListConversationsHandler := connect.NewUnaryHandlerSimple(
+		HostServiceListConversationsProcedure,
+		svc.ListConversations,
+		connect.WithSchema(hostServiceMethods.ByName("ListConversations")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceGetConversationHandler := connect.NewUnaryHandlerSimple(
+		HostServiceGetConversationProcedure,
+		svc.GetConversation,
+		connect.WithSchema(hostServiceMethods.ByName("GetConversation")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceListMessagesHandler := connect.NewUnaryHandlerSimple(
+		HostServiceListMessagesProcedure,
+		svc.ListMessages,
+		connect.WithSchema(hostServiceMethods.ByName("ListMessages")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceListDeliveriesHandler := connect.NewUnaryHandlerSimple(
+		HostServiceListDeliveriesProcedure,
+		svc.ListDeliveries,
+		connect.WithSchema(hostServiceMethods.ByName("ListDeliveries")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceGetDeliveryHandler := connect.NewUnaryHandlerSimple(
+		HostServiceGetDeliveryProcedure,
+		svc.GetDelivery,
+		connect.WithSchema(hostServiceMethods.ByName("GetDelivery")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceListDeadLettersHandler := connect.NewUnaryHandlerSimple(
+		HostServiceListDeadLettersProcedure,
+		svc.ListDeadLetters,
+		connect.WithSchema(hostServiceMethods.ByName("ListDeadLetters")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceRetryDeadLetterHandler := connect.NewUnaryHandlerSimple(
+		HostServiceRetryDeadLetterProcedure,
+		svc.RetryDeadLetter,
+		connect.WithSchema(hostServiceMethods.ByName("RetryDeadLetter")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceDropDeadLetterHandler := connect.NewUnaryHandlerSimple(
+		HostServiceDropDeadLetterProcedure,
+		svc.DropDeadLetter,
+		connect.WithSchema(hostServiceMethods.ByName("DropDeadLetter")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceResendDeadLetterHandler := connect.NewUnaryHandlerSimple(
+		HostServiceResendDeadLetterProcedure,
+		svc.ResendDeadLetter,
+		connect.WithSchema(hostServiceMethods.ByName("ResendDeadLetter")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceSendMessageHandler := connect.NewUnaryHandlerSimple(
+		HostServiceSendMessageProcedure,
+		svc.SendMessage,
+		connect.WithSchema(hostServiceMethods.ByName("SendMessage")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceReplayHandler := connect.NewUnaryHandlerSimple(
+		HostServiceReplayProcedure,
+		svc.Replay,
+		connect.WithSchema(hostServiceMethods.ByName("Replay")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServicePausePlatformHandler := connect.NewUnaryHandlerSimple(
+		HostServicePausePlatformProcedure,
+		svc.PausePlatform,
+		connect.WithSchema(hostServiceMethods.ByName("PausePlatform")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceResumePlatformHandler := connect.NewUnaryHandlerSimple(
+		HostServiceResumePlatformProcedure,
+		svc.ResumePlatform,
+		connect.WithSchema(hostServiceMethods.ByName("ResumePlatform")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceRestartPluginHandler := connect.NewUnaryHandlerSimple(
+		HostServiceRestartPluginProcedure,
+		svc.RestartPlugin,
+		connect.WithSchema(hostServiceMethods.ByName("RestartPlugin")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceReloadConfigHandler := connect.NewUnaryHandlerSimple(
+		HostServiceReloadConfigProcedure,
+		svc.ReloadConfig,
+		connect.WithSchema(hostServiceMethods.ByName("ReloadConfig")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/aof.host.v1.HostService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case HostServiceGetStatusProcedure:
@@ -220,6 +884,40 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 			hostServiceListAgentsHandler.ServeHTTP(w, r)
 		case HostServiceGetTraceProcedure:
 			hostServiceGetTraceHandler.ServeHTTP(w, r)
+		case HostServiceTailEventsProcedure:
+			hostServiceTailEventsHandler.ServeHTTP(w, r)
+		case HostServiceGetStatsProcedure:
+			hostServiceGetStatsHandler.ServeHTTP(w, r)
+		case HostServiceListConversationsProcedure:
+			hostServiceListConversationsHandler.ServeHTTP(w, r)
+		case HostServiceGetConversationProcedure:
+			hostServiceGetConversationHandler.ServeHTTP(w, r)
+		case HostServiceListMessagesProcedure:
+			hostServiceListMessagesHandler.ServeHTTP(w, r)
+		case HostServiceListDeliveriesProcedure:
+			hostServiceListDeliveriesHandler.ServeHTTP(w, r)
+		case HostServiceGetDeliveryProcedure:
+			hostServiceGetDeliveryHandler.ServeHTTP(w, r)
+		case HostServiceListDeadLettersProcedure:
+			hostServiceListDeadLettersHandler.ServeHTTP(w, r)
+		case HostServiceRetryDeadLetterProcedure:
+			hostServiceRetryDeadLetterHandler.ServeHTTP(w, r)
+		case HostServiceDropDeadLetterProcedure:
+			hostServiceDropDeadLetterHandler.ServeHTTP(w, r)
+		case HostServiceResendDeadLetterProcedure:
+			hostServiceResendDeadLetterHandler.ServeHTTP(w, r)
+		case HostServiceSendMessageProcedure:
+			hostServiceSendMessageHandler.ServeHTTP(w, r)
+		case HostServiceReplayProcedure:
+			hostServiceReplayHandler.ServeHTTP(w, r)
+		case HostServicePausePlatformProcedure:
+			hostServicePausePlatformHandler.ServeHTTP(w, r)
+		case HostServiceResumePlatformProcedure:
+			hostServiceResumePlatformHandler.ServeHTTP(w, r)
+		case HostServiceRestartPluginProcedure:
+			hostServiceRestartPluginHandler.ServeHTTP(w, r)
+		case HostServiceReloadConfigProcedure:
+			hostServiceReloadConfigHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -243,4 +941,72 @@ func (UnimplementedHostServiceHandler) ListAgents(context.Context, *v1.ListAgent
 
 func (UnimplementedHostServiceHandler) GetTrace(context.Context, *v1.GetTraceRequest) (*v1.GetTraceResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.GetTrace is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) TailEvents(context.Context, *v1.TailEventsRequest, *connect.ServerStream[v1.TailEventsResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.TailEvents is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) GetStats(context.Context, *v1.GetStatsRequest) (*v1.GetStatsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.GetStats is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ListConversations(context.Context, *v1.ListConversationsRequest) (*v1.ListConversationsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.ListConversations is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) GetConversation(context.Context, *v1.GetConversationRequest) (*v1.GetConversationResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.GetConversation is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ListMessages(context.Context, *v1.ListMessagesRequest) (*v1.ListMessagesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.ListMessages is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ListDeliveries(context.Context, *v1.ListDeliveriesRequest) (*v1.ListDeliveriesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.ListDeliveries is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) GetDelivery(context.Context, *v1.GetDeliveryRequest) (*v1.GetDeliveryResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.GetDelivery is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ListDeadLetters(context.Context, *v1.ListDeadLettersRequest) (*v1.ListDeadLettersResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.ListDeadLetters is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) RetryDeadLetter(context.Context, *v1.RetryDeadLetterRequest) (*v1.RetryDeadLetterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.RetryDeadLetter is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) DropDeadLetter(context.Context, *v1.DropDeadLetterRequest) (*v1.DropDeadLetterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.DropDeadLetter is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ResendDeadLetter(context.Context, *v1.ResendDeadLetterRequest) (*v1.ResendDeadLetterResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.ResendDeadLetter is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.SendMessage is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) Replay(context.Context, *v1.ReplayRequest) (*v1.ReplayResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.Replay is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) PausePlatform(context.Context, *v1.PausePlatformRequest) (*v1.PausePlatformResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.PausePlatform is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ResumePlatform(context.Context, *v1.ResumePlatformRequest) (*v1.ResumePlatformResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.ResumePlatform is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) RestartPlugin(context.Context, *v1.RestartPluginRequest) (*v1.RestartPluginResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.RestartPlugin is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ReloadConfig(context.Context, *v1.ReloadConfigRequest) (*v1.ReloadConfigResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.ReloadConfig is not implemented"))
 }
