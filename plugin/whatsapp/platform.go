@@ -29,6 +29,7 @@ var (
 	_ platform.Platform      = (*Platform)(nil)
 	_ platform.HealthChecker = (*Platform)(nil)
 	_ platform.AccountLister = (*Platform)(nil)
+	_ platform.Signaler      = (*Platform)(nil)
 	_ platform.Validator     = Config{}
 )
 
@@ -109,7 +110,7 @@ func Info() platform.Info {
 		DisplayName:         "WhatsApp",
 		Version:             version.String(),
 		Description:         "WhatsApp through Meta's Cloud API.",
-		Capabilities:        []string{chat.CapInteractive, chat.CapFiles},
+		Capabilities:        []string{chat.CapInteractive, chat.CapFiles, chat.CapSignals},
 		WebhookContentTypes: []string{"application/json"},
 		Limits: chat.Limits{
 			TextMax:            render.TextMax,

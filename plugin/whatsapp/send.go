@@ -82,7 +82,11 @@ func (p *Platform) sendOne(
 	if failure != nil {
 		return "", failure
 	}
-	ids, failure := p.send(ctx, todo.Messages, 1)
+	api, failure := p.client("")
+	if failure != nil {
+		return "", failure
+	}
+	ids, failure := p.send(ctx, api, todo.Messages, 1)
 	if failure != nil {
 		return "", failure
 	}
@@ -93,11 +97,9 @@ func (p *Platform) sendOne(
 // accepted. The delivery's id travels along and comes back in the receipts. Parts that are out already, by
 // PartsSent, are not sent again; an error has the ids of those that went out in this call.
 func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error) {
-	if d.Account != "" && d.Account != p.account {
-		return chat.Sent{}, &chat.Error{
-			Reason: chat.ReasonMisconfigured, Permanent: true,
-			Text: fmt.Sprintf("phone number id %.40q is not the one that is configured", d.Account),
-		}
+	api, failure := p.client(d.Account)
+	if failure != nil {
+		return chat.Sent{}, failure
 	}
 	r, failure := recipient(d.ChannelID)
 	if failure != nil {
@@ -111,11 +113,22 @@ func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent
 	if done >= len(plan.Messages) {
 		return chat.Sent{Degradations: plan.Degradations, Duplicate: true}, nil
 	}
-	ids, failure := p.send(ctx, plan.Messages[done:], max(d.Attempt, 1))
+	ids, failure := p.send(ctx, api, plan.Messages[done:], max(d.Attempt, 1))
 	if failure != nil {
 		return chat.Sent{}, failure
 	}
 	return chat.Sent{MessageIDs: ids, Degradations: plan.Degradations}, nil
+}
+
+// client returns the client of an account; "" is the only one or the first.
+func (p *Platform) client(account string) (*graph.Client, *chat.Error) {
+	if account != "" && account != p.account {
+		return nil, &chat.Error{
+			Reason: chat.ReasonMisconfigured, Permanent: true,
+			Text: fmt.Sprintf("phone number id %.40q is not the one that is configured", account),
+		}
+	}
+	return p.graph, nil
 }
 
 // roomForOne is how much time of a call must be left for another message, so that none is cut while it is on
@@ -124,7 +137,7 @@ const roomForOne = 8 * time.Second
 
 // send sends messages in order until one fails or the time is nearly over.
 func (p *Platform) send(
-	ctx context.Context, messages []graph.Message, attempt int,
+	ctx context.Context, api *graph.Client, messages []graph.Message, attempt int,
 ) (ids []string, failure *chat.Error) {
 	for _, m := range messages {
 		if deadline, ok := ctx.Deadline(); ok && len(ids) > 0 && time.Until(deadline) < roomForOne {
@@ -133,7 +146,7 @@ func (p *Platform) send(
 				Text: fmt.Sprintf("the time of the call was over after %d of %d messages", len(ids), len(messages)),
 			}
 		}
-		id, err := p.graph.Send(ctx, m, attempt)
+		id, err := api.Send(ctx, m, attempt)
 		if err != nil {
 			failure = chat.AsError(err)
 			failure.MessageIDs = ids
@@ -166,6 +179,9 @@ var personal = map[string]bool{"131030": true, "131056": true}
 // message or one recipient says that it works.
 func (p *Platform) noteHealth(failure *chat.Error) {
 	health := chat.Health{State: chat.HealthOK}
+	if w := p.graph.Warning(); w != "" {
+		health = chat.Health{State: chat.HealthDegraded, Message: w}
+	}
 	if failure != nil && !personal[failure.PlatformCode] {
 		switch failure.Reason {
 		case chat.ReasonCredentialsRejected, chat.ReasonPermissionDenied, chat.ReasonMisconfigured:

@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -39,6 +40,7 @@ type Client struct {
 	token    string
 	timeout  time.Duration
 	http     *http.Client
+	warning  atomic.Pointer[string]
 }
 
 // New returns a client.
@@ -86,35 +88,67 @@ type answer struct {
 // Send sends one message and returns its id. attempt counts from 1 and decides how long to wait before the
 // next one. The error is a *chat.Error, made from an *Error where Meta gave one.
 func (c *Client) Send(ctx context.Context, m Message, attempt int) (id string, err error) {
-	body, err := encode(m)
-	if err != nil {
-		return "", &chat.Error{
-			Reason: chat.ReasonContentRejected, Permanent: true, Text: "the message cannot be written as JSON", Err: err,
-		}
-	}
-	a, err := c.post(ctx, "messages", body)
+	a, err := c.postJSON(ctx, "messages", m)
 	if err != nil {
 		return "", err
 	}
-	id, failure := a.conclude(attempt)
+	type accepted struct {
+		Messages []struct {
+			ID Scalar `json:"id"`
+		} `json:"messages"`
+	}
+	got, failure := conclude(a, attempt, func(r accepted) bool { return len(r.Messages) > 0 && r.Messages[0].ID != "" })
 	if failure != nil {
 		return "", failure
 	}
-	return id, nil
+	return string(got.Messages[0].ID), nil
 }
 
-func (c *Client) post(ctx context.Context, path string, body []byte) (answer, error) {
+// Mark marks a user's message as read and, if typing is set, shows that an answer is being written, for
+// TypingLasts. Repeating it does no harm. Errors are those of Send.
+func (c *Client) Mark(ctx context.Context, messageID string, typing bool) error {
+	m := mark{Product: product, Status: "read", MessageID: messageID}
+	if typing {
+		m.Typing = &typingIndicator{Type: "text"}
+	}
+	a, err := c.postJSON(ctx, "messages", m)
+	if err != nil {
+		return err
+	}
+	type done struct {
+		Success bool `json:"success"`
+	}
+	if _, failure := conclude(a, 1, func(d done) bool { return d.Success }); failure != nil {
+		failure.Sent = chat.SentNo // nothing is sent by this call
+		return failure
+	}
+	return nil
+}
+
+func (c *Client) postJSON(ctx context.Context, path string, v any) (answer, error) {
+	body, err := encode(v)
+	if err != nil {
+		return answer{}, &chat.Error{
+			Reason: chat.ReasonContentRejected, Permanent: true, Text: "the message cannot be written as JSON", Err: err,
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	return c.post(ctx, path, "application/json", bytes.NewReader(body), int64(len(body)))
+}
+
+// post sends one request. size is -1 when nobody knows it.
+func (c *Client) post(ctx context.Context, path, contentType string, body io.Reader, size int64) (answer, error) {
 	var f flight
 	traced := httptrace.WithClientTrace(ctx, f.trace())
-	req, err := http.NewRequestWithContext(traced, http.MethodPost, c.endpoint+"/"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, c.endpoint+"/"+path, body)
 	if err != nil {
 		return answer{}, f.lost(ctx, err)
 	}
 	req.GetBody = nil // there is no key that makes a repetition harmless, so the transport must not repeat
+	req.ContentLength = size
 	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", userAgent)
 	res, err := c.http.Do(req)
@@ -126,7 +160,17 @@ func (c *Client) post(ctx context.Context, path string, body []byte) (answer, er
 	if err != nil || len(data) > maxAnswer {
 		data = nil
 	}
-	return answer{status: res.StatusCode, header: res.Header, body: data, token: c.token}, nil
+	a := answer{status: res.StatusCode, header: res.Header, body: data, token: c.token}
+	c.warning.Store(new(a.usage().warning()))
+	return a, nil
+}
+
+// Warning says when most of Meta's limits of calls was used up at the last answer; else it is empty.
+func (c *Client) Warning() string {
+	if w := c.warning.Load(); w != nil {
+		return *w
+	}
+	return ""
 }
 
 // lost says what a request without an answer means.

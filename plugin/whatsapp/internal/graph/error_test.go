@@ -61,30 +61,45 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// What Meta says about repeating holds for each code, whichever way it comes.
+// What Meta says about repeating holds for each code, whichever way it comes. Each code says what happened, whose
+// fault it is and what the operator can do.
 func TestCodes(t *testing.T) {
 	t.Parallel()
 	again := []int{1, 2, 4, 613, 80007, 130429, 131000, 131016, 131056, 131057, 131208, 132069, 133000, 133004, 139102, 139103, 2494100}
 	never := []int{
-		0, 3, 10, 33, 100, 190, 200, 299, 368, 803, 130403, 130472, 130497, 131005, 131008, 131009, 131021, 131026,
+		0, 3, 10, 33, 100, 190, 200, 299, 368, 803, 130403, 130472, 130497, 130501, 131005, 131008, 131009, 131021, 131026,
 		131030, 131031, 131037, 131042, 131044, 131045, 131047, 131048, 131049, 131050, 131051, 131052, 131053, 131055, 131059,
-		131061, 131062, 131063, 131064, 132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016, 132018, 132068,
-		133005, 133006, 133008, 133009, 133010, 133015, 133016, 134011, 135000, 137000, 131020, 131041, 1026,
+		131060, 131061, 131062, 131063, 131064, 131201, 131215, 132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016,
+		132018, 132068, 133005, 133006, 133008, 133009, 133010, 133015, 133016, 134011, 134100, 134101, 134102, 135000, 137000,
+		138000, 138018, 139000, 139004, 139100, 139101, 131020, 131041, 147001, 147005, 200005, 200007, 2388001, 2593107,
+		2593109, 1026, 2500,
 	}
 	for _, c := range again {
-		if r := (&graph.Error{Code: c}).Report(); r.Permanent {
+		if r := (&graph.Error{Code: c}).Report(); r.Permanent || r.RetryAfter < time.Second && (&graph.Error{Code: c}).Meaning().Retry != graph.RetryBackoff {
 			t.Errorf("%d is not repeated: %+v", c, r)
 		}
 	}
 	for _, c := range never {
-		if r := (&graph.Error{Code: c}).Report(); !r.Permanent {
+		if r := (&graph.Error{Code: c}).Report(); !r.Permanent || r.RetryAfter != 0 {
 			t.Errorf("%d is repeated: %+v", c, r)
 		}
 	}
 	for _, c := range append(again, never...) {
 		m := (&graph.Error{Code: c}).Meaning()
-		if m.Text == "" || m.Reason == "" || m.Retry == 0 || strings.Contains(m.Text+m.Hint, "\n") {
+		if m.Text == "" || m.Hint == "" || m.Reason == "" || m.Retry == 0 || strings.Contains(m.Text+m.Hint, "\n") {
 			t.Errorf("%d: %+v", c, m)
+		}
+		if m.Text == "Meta refused the request" {
+			t.Errorf("%d is not in the table", c)
+		}
+	}
+	for code, fault := range map[int]graph.Fault{
+		190: graph.FaultOperator, 131042: graph.FaultOperator, 131026: graph.FaultRecipient, 131047: graph.FaultRecipient,
+		131049: graph.FaultRecipient, 131009: graph.FaultContent, 131051: graph.FaultContent, 132000: graph.FaultContent,
+		131056: graph.FaultPace, 4: graph.FaultPace, 131000: graph.FaultMeta, 131057: graph.FaultMeta, 131048: graph.FaultOperator,
+	} {
+		if got := (&graph.Error{Code: code}).Fault(); got != fault {
+			t.Errorf("%d is the fault of %s, want %s", code, got, fault)
 		}
 	}
 	for code, reason := range map[int]chat.Reason{

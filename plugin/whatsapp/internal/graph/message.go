@@ -4,7 +4,26 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"time"
 )
+
+// product is what Meta calls the thing in all bodies.
+const product = "whatsapp"
+
+// TypingLasts is how long a typing indicator shows at most; an answer ends it.
+const TypingLasts = 25 * time.Second
+
+// mark is the body of a call that marks a message as read.
+type mark struct {
+	Product   string           `json:"messaging_product"`
+	Status    string           `json:"status"`
+	MessageID string           `json:"message_id"`
+	Typing    *typingIndicator `json:"typing_indicator,omitempty"`
+}
+
+type typingIndicator struct {
+	Type string `json:"type"` // "text"
+}
 
 // Message is the body of a call that sends one message. Exactly one of the fields after Type is set, the
 // one that Type names.

@@ -10,26 +10,25 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// conclude turns an answer into the id of the message or the error that it means. An error of Meta's in
-// JSON counts as "not sent". With the codes 1, 2 and 131000 Meta may have taken the message all the same;
-// they are the plain failures of its servers, so they are tried again, but only a few times.
-func (a answer) conclude(attempt int) (id string, failure *chat.Error) {
+// conclude turns an answer into the result that it has or the error that it means; whole says whether the
+// result is there. An error of Meta's in JSON counts as "not sent". With the codes 1, 2 and 131000 Meta may
+// have taken the message all the same; they are the plain failures of its servers, so they are tried again,
+// but only a few times.
+func conclude[T any](a answer, attempt int, whole func(T) bool) (result T, failure *chat.Error) {
 	var body struct {
-		Messages []struct {
-			ID Scalar `json:"id"`
-		} `json:"messages"`
 		Error json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(a.body, &body) == nil {
 		if e, ok := DecodeError(a.withoutToken(body.Error)); ok {
 			e.HTTPStatus = a.status
-			return "", e.failure(attempt, a.retryAfter())
+			return result, e.failure(attempt, a.retryAfter())
 		}
-		if a.status/100 == 2 && len(body.Messages) > 0 && body.Messages[0].ID != "" {
-			return string(body.Messages[0].ID), nil
+		if a.status/100 == 2 && json.Unmarshal(a.body, &result) == nil && whole(result) {
+			return result, nil
 		}
 	}
-	return "", a.bare()
+	var none T
+	return none, a.bare()
 }
 
 // withoutToken takes the token out of an error: Meta quotes one that it does not know. Words that are too
@@ -71,6 +70,7 @@ func (e *Error) Report() *chat.DeliveryError {
 	f := e.failure(1, 0)
 	return &chat.DeliveryError{
 		Reason: f.Reason, PlatformCode: f.PlatformCode, Message: f.Text, Hint: f.Hint, Permanent: f.Permanent,
+		RetryAfter: f.RetryAfter,
 	}
 }
 
@@ -134,7 +134,8 @@ func (a answer) bare() *chat.Error {
 	return e
 }
 
-// retryAfter reads the header of that name: seconds or a date, an hour at most.
+// retryAfter is how long the answer's headers ask to wait: the one of that name, seconds or a date and an
+// hour at most, or those that tell how much of Meta's limits is used up.
 func (a answer) retryAfter() time.Duration {
 	value := a.header.Get("Retry-After")
 	wait := time.Duration(0)
@@ -143,8 +144,10 @@ func (a answer) retryAfter() time.Duration {
 	} else if at, err := http.ParseTime(value); err == nil {
 		wait = time.Until(at)
 	}
-	return min(max(wait, 0), time.Hour)
+	return max(min(max(wait, 0), time.Hour), a.usage().regain)
 }
+
+func (a answer) usage() usage { return readUsage(a.header) }
 
 func first(texts ...string) string {
 	for _, t := range texts {
