@@ -22,6 +22,7 @@ const (
 	CapIdempotentSend = "idempotent_send" // a repeated delivery id is sent once
 	CapSignals        = "signals"         // messages can be marked as read, and typing shown
 	CapMedia          = "media"           // files of messages can be fetched
+	CapParseStream    = "parse_stream"    // webhooks can be parsed over one stream; package platform does it for all
 )
 
 // PluginInfo describes a plugin; as JSON it is the plugin's manifest.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,11 +46,19 @@ func (s Spec) manifest() (chat.PluginInfo, error) {
 	}
 	return chat.PluginInfo{
 		ID: s.ID, Kind: chat.PluginPlatform, Version: s.Version, SDK: "aofd-go/" + version.String(),
-		Description: s.Description, Capabilities: s.Capabilities, MaxConcurrentCalls: s.MaxConcurrentCalls,
+		Description: s.Description, Capabilities: s.announced(), MaxConcurrentCalls: s.MaxConcurrentCalls,
 		ConfigSchema: raw, Platform: &chat.PlatformInfo{
 			DisplayName: s.DisplayName, WebhookContentTypes: s.WebhookContentTypes, Limits: s.Limits,
 		},
 	}, nil
+}
+
+// announced are the author's capabilities and those that every platform has.
+func (s Spec) announced() []string {
+	if slices.Contains(s.Capabilities, chat.CapParseStream) {
+		return s.Capabilities
+	}
+	return append(slices.Clone(s.Capabilities), chat.CapParseStream)
 }
 
 // ValidateConfig implements wire.Plugin.

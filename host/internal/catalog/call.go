@@ -101,7 +101,7 @@ func (p *Plugin) VerifySignature(ctx context.Context, r chat.Request) (v chat.Ve
 // ParseMessage asks what a request says.
 func (p *Plugin) ParseMessage(ctx context.Context, r chat.Request) (b chat.Batch, err error) {
 	err = p.pure(ctx, "ParseMessage", parseTimeout, func(ctx context.Context, in *instance) (err error) {
-		b, err = in.platform.ParseMessage(ctx, r)
+		b, err = in.parser.ParseMessage(ctx, r)
 		return err
 	})
 	return b, err

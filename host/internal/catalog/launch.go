@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -29,6 +30,8 @@ type instance struct {
 	client   *plugin.Client
 	plugin   *wire.PluginClient
 	platform *wire.PlatformClient
+	parser   parser
+	stream   *wire.ParseClient // the parser, when it is one; else nil
 	health   grpc_health_v1.HealthClient
 	info     chat.PluginInfo
 	dir      string
@@ -37,6 +40,11 @@ type instance struct {
 	inFlight int
 	leaving  bool
 	idle     chan struct{} // closed when leaving and nothing is in flight
+}
+
+// parser is how a plugin is asked to parse: by calls of their own, or over one stream.
+type parser interface {
+	ParseMessage(ctx context.Context, r chat.Request) (chat.Batch, error)
 }
 
 const infoTimeout = 2 * time.Second
@@ -80,6 +88,11 @@ func launch(ctx context.Context, s Settings, run *runDir, f Found) (in *instance
 	if in.info, err = in.plugin.GetInfo(ask, s.HostVersion); err != nil {
 		in.process.End()
 		return in, fmt.Errorf("it does not say what it is: %w%s", err, in.words())
+	}
+	in.parser = in.platform
+	if slices.Contains(in.info.Capabilities, chat.CapParseStream) {
+		in.stream = wire.NewParseClient(conn)
+		in.parser = in.stream
 	}
 	return in, check(in.info, f, s.HostVersion)
 }
@@ -249,6 +262,7 @@ func (in *instance) stop(force context.Context, patience time.Duration) {
 	ctx, cancel := context.WithTimeout(force, patience)
 	defer cancel()
 	in.quiesce(ctx)
+	in.endStream()
 	_ = in.plugin.Drain(ctx) // a plugin that cannot is stopped all the same
 	killed := make(chan struct{})
 	go func() { in.client.Kill(); close(killed) }() // it has no deadline of its own
@@ -274,9 +288,17 @@ func (in *instance) gone(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
+// endStream is for when no call needs it any more: the plugin would wait for its end.
+func (in *instance) endStream() {
+	if in.stream != nil {
+		in.stream.Close()
+	}
+}
+
 // destroy ends the process at once.
 func (in *instance) destroy() {
 	in.process.End()
+	in.endStream()
 	if in.client != nil {
 		in.client.Kill()
 	}

@@ -591,6 +591,267 @@ func (x *ParseMessageResponse) GetHttpReply() *HttpReply {
 	return nil
 }
 
+// ParseMessagesRequest is a batch of requests: whatever waited when it was sent.
+type ParseMessagesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The requests; they do not depend on each other.
+	Items         []*ParseItem `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParseMessagesRequest) Reset() {
+	*x = ParseMessagesRequest{}
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParseMessagesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParseMessagesRequest) ProtoMessage() {}
+
+func (x *ParseMessagesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParseMessagesRequest.ProtoReflect.Descriptor instead.
+func (*ParseMessagesRequest) Descriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ParseMessagesRequest) GetItems() []*ParseItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+// ParseItem is one of the requests on a stream.
+type ParseItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Number that its answer bears; never used twice on a stream.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Required. The request.
+	Request *HttpRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// Optional. Milliseconds that somebody waits for the answer; 0: as long as the stream lives.
+	TimeoutMs uint32 `protobuf:"varint,3,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	// Optional. W3C traceparent of the work that the request belongs to.
+	Traceparent   string `protobuf:"bytes,4,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParseItem) Reset() {
+	*x = ParseItem{}
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParseItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParseItem) ProtoMessage() {}
+
+func (x *ParseItem) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParseItem.ProtoReflect.Descriptor instead.
+func (*ParseItem) Descriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ParseItem) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ParseItem) GetRequest() *HttpRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *ParseItem) GetTimeoutMs() uint32 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+func (x *ParseItem) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
+// ParseMessagesResponse is a batch of answers: whatever was ready when it was sent.
+type ParseMessagesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The answers, in any order.
+	Results       []*ParseResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParseMessagesResponse) Reset() {
+	*x = ParseMessagesResponse{}
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParseMessagesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParseMessagesResponse) ProtoMessage() {}
+
+func (x *ParseMessagesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParseMessagesResponse.ProtoReflect.Descriptor instead.
+func (*ParseMessagesResponse) Descriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ParseMessagesResponse) GetResults() []*ParseResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// ParseResult answers one item.
+type ParseResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. ParseItem.number.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// What came of it.
+	//
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*ParseResult_Response
+	//	*ParseResult_Status
+	Outcome       isParseResult_Outcome `protobuf_oneof:"outcome"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParseResult) Reset() {
+	*x = ParseResult{}
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParseResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParseResult) ProtoMessage() {}
+
+func (x *ParseResult) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParseResult.ProtoReflect.Descriptor instead.
+func (*ParseResult) Descriptor() ([]byte, []int) {
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ParseResult) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ParseResult) GetOutcome() isParseResult_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *ParseResult) GetResponse() *ParseMessageResponse {
+	if x != nil {
+		if x, ok := x.Outcome.(*ParseResult_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
+}
+
+func (x *ParseResult) GetStatus() []byte {
+	if x != nil {
+		if x, ok := x.Outcome.(*ParseResult_Status); ok {
+			return x.Status
+		}
+	}
+	return nil
+}
+
+type isParseResult_Outcome interface {
+	isParseResult_Outcome()
+}
+
+type ParseResult_Response struct {
+	// What the request said.
+	Response *ParseMessageResponse `protobuf:"bytes,2,opt,name=response,proto3,oneof"`
+}
+
+type ParseResult_Status struct {
+	// An encoded google.rpc.Status: that with which ParseMessage would have failed.
+	Status []byte `protobuf:"bytes,3,opt,name=status,proto3,oneof"`
+}
+
+func (*ParseResult_Response) isParseResult_Outcome() {}
+
+func (*ParseResult_Status) isParseResult_Outcome() {}
+
 // SendResponseRequest carries an answer.
 type SendResponseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -616,7 +877,7 @@ type SendResponseRequest struct {
 
 func (x *SendResponseRequest) Reset() {
 	*x = SendResponseRequest{}
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[7]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +889,7 @@ func (x *SendResponseRequest) String() string {
 func (*SendResponseRequest) ProtoMessage() {}
 
 func (x *SendResponseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[7]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +902,7 @@ func (x *SendResponseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponseRequest.ProtoReflect.Descriptor instead.
 func (*SendResponseRequest) Descriptor() ([]byte, []int) {
-	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{7}
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SendResponseRequest) GetDeliveryId() string {
@@ -711,7 +972,7 @@ type SendResponseResponse struct {
 
 func (x *SendResponseResponse) Reset() {
 	*x = SendResponseResponse{}
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[8]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +984,7 @@ func (x *SendResponseResponse) String() string {
 func (*SendResponseResponse) ProtoMessage() {}
 
 func (x *SendResponseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[8]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,7 +997,7 @@ func (x *SendResponseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponseResponse.ProtoReflect.Descriptor instead.
 func (*SendResponseResponse) Descriptor() ([]byte, []int) {
-	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{8}
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SendResponseResponse) GetMessageIds() []string {
@@ -784,7 +1045,7 @@ type SendSignalRequest struct {
 
 func (x *SendSignalRequest) Reset() {
 	*x = SendSignalRequest{}
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[9]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +1057,7 @@ func (x *SendSignalRequest) String() string {
 func (*SendSignalRequest) ProtoMessage() {}
 
 func (x *SendSignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[9]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +1070,7 @@ func (x *SendSignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendSignalRequest.ProtoReflect.Descriptor instead.
 func (*SendSignalRequest) Descriptor() ([]byte, []int) {
-	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{9}
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SendSignalRequest) GetAccount() string {
@@ -851,7 +1112,7 @@ type SendSignalResponse struct {
 
 func (x *SendSignalResponse) Reset() {
 	*x = SendSignalResponse{}
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[10]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1124,7 @@ func (x *SendSignalResponse) String() string {
 func (*SendSignalResponse) ProtoMessage() {}
 
 func (x *SendSignalResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[10]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1137,7 @@ func (x *SendSignalResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendSignalResponse.ProtoReflect.Descriptor instead.
 func (*SendSignalResponse) Descriptor() ([]byte, []int) {
-	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{10}
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SendSignalResponse) GetLastsMs() uint32 {
@@ -901,7 +1162,7 @@ type FetchMediaRequest struct {
 
 func (x *FetchMediaRequest) Reset() {
 	*x = FetchMediaRequest{}
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[11]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +1174,7 @@ func (x *FetchMediaRequest) String() string {
 func (*FetchMediaRequest) ProtoMessage() {}
 
 func (x *FetchMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[11]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +1187,7 @@ func (x *FetchMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchMediaRequest.ProtoReflect.Descriptor instead.
 func (*FetchMediaRequest) Descriptor() ([]byte, []int) {
-	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{11}
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FetchMediaRequest) GetAccount() string {
@@ -966,7 +1227,7 @@ type FetchMediaResponse struct {
 
 func (x *FetchMediaResponse) Reset() {
 	*x = FetchMediaResponse{}
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[12]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1239,7 @@ func (x *FetchMediaResponse) String() string {
 func (*FetchMediaResponse) ProtoMessage() {}
 
 func (x *FetchMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[12]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1252,7 @@ func (x *FetchMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchMediaResponse.ProtoReflect.Descriptor instead.
 func (*FetchMediaResponse) Descriptor() ([]byte, []int) {
-	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{12}
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FetchMediaResponse) GetPiece() isFetchMediaResponse_Piece {
@@ -1052,7 +1313,7 @@ type MediaInfo struct {
 
 func (x *MediaInfo) Reset() {
 	*x = MediaInfo{}
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[13]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1325,7 @@ func (x *MediaInfo) String() string {
 func (*MediaInfo) ProtoMessage() {}
 
 func (x *MediaInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[13]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1338,7 @@ func (x *MediaInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaInfo.ProtoReflect.Descriptor instead.
 func (*MediaInfo) Descriptor() ([]byte, []int) {
-	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{13}
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MediaInfo) GetMimeType() string {
@@ -1114,7 +1375,7 @@ type Degradation struct {
 
 func (x *Degradation) Reset() {
 	*x = Degradation{}
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[14]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1126,7 +1387,7 @@ func (x *Degradation) String() string {
 func (*Degradation) ProtoMessage() {}
 
 func (x *Degradation) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_platform_v1_platform_proto_msgTypes[14]
+	mi := &file_aof_platform_v1_platform_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1139,7 +1400,7 @@ func (x *Degradation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Degradation.ProtoReflect.Descriptor instead.
 func (*Degradation) Descriptor() ([]byte, []int) {
-	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{14}
+	return file_aof_platform_v1_platform_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Degradation) GetWhat() string {
@@ -1192,7 +1453,22 @@ const file_aof_platform_v1_platform_proto_rawDesc = "" +
 	"\anotices\x18\x05 \x03(\v2\x17.aof.platform.v1.NoticeR\anotices\x12.\n" +
 	"\x06issues\x18\x06 \x03(\v2\x16.aof.platform.v1.IssueR\x06issues\x129\n" +
 	"\n" +
-	"http_reply\x18\a \x01(\v2\x1a.aof.platform.v1.HttpReplyR\thttpReply\"\xaa\x02\n" +
+	"http_reply\x18\a \x01(\v2\x1a.aof.platform.v1.HttpReplyR\thttpReply\"H\n" +
+	"\x14ParseMessagesRequest\x120\n" +
+	"\x05items\x18\x01 \x03(\v2\x1a.aof.platform.v1.ParseItemR\x05items\"\x9c\x01\n" +
+	"\tParseItem\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x126\n" +
+	"\arequest\x18\x02 \x01(\v2\x1c.aof.platform.v1.HttpRequestR\arequest\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x03 \x01(\rR\ttimeoutMs\x12 \n" +
+	"\vtraceparent\x18\x04 \x01(\tR\vtraceparent\"O\n" +
+	"\x15ParseMessagesResponse\x126\n" +
+	"\aresults\x18\x01 \x03(\v2\x1c.aof.platform.v1.ParseResultR\aresults\"\x8f\x01\n" +
+	"\vParseResult\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12C\n" +
+	"\bresponse\x18\x02 \x01(\v2%.aof.platform.v1.ParseMessageResponseH\x00R\bresponse\x12\x18\n" +
+	"\x06status\x18\x03 \x01(\fH\x00R\x06statusB\t\n" +
+	"\aoutcome\"\xaa\x02\n" +
 	"\x13SendResponseRequest\x12\x1f\n" +
 	"\vdelivery_id\x18\x01 \x01(\tR\n" +
 	"deliveryId\x12\x18\n" +
@@ -1242,10 +1518,11 @@ const file_aof_platform_v1_platform_proto_rawDesc = "" +
 	"\x06Signal\x12\x16\n" +
 	"\x12SIGNAL_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSIGNAL_READ\x10\x01\x12\x11\n" +
-	"\rSIGNAL_TYPING\x10\x022\x8f\x03\n" +
+	"\rSIGNAL_TYPING\x10\x022\xf3\x03\n" +
 	"\x16TriggerPlatformService\x12d\n" +
 	"\x0fVerifySignature\x12'.aof.platform.v1.VerifySignatureRequest\x1a(.aof.platform.v1.VerifySignatureResponse\x12[\n" +
-	"\fParseMessage\x12$.aof.platform.v1.ParseMessageRequest\x1a%.aof.platform.v1.ParseMessageResponse\x12[\n" +
+	"\fParseMessage\x12$.aof.platform.v1.ParseMessageRequest\x1a%.aof.platform.v1.ParseMessageResponse\x12b\n" +
+	"\rParseMessages\x12%.aof.platform.v1.ParseMessagesRequest\x1a&.aof.platform.v1.ParseMessagesResponse(\x010\x01\x12[\n" +
 	"\fSendResponse\x12$.aof.platform.v1.SendResponseRequest\x1a%.aof.platform.v1.SendResponseResponse\x12U\n" +
 	"\n" +
 	"SendSignal\x12\".aof.platform.v1.SendSignalRequest\x1a#.aof.platform.v1.SendSignalResponse2g\n" +
@@ -1267,7 +1544,7 @@ func file_aof_platform_v1_platform_proto_rawDescGZIP() []byte {
 }
 
 var file_aof_platform_v1_platform_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_aof_platform_v1_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_aof_platform_v1_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_aof_platform_v1_platform_proto_goTypes = []any{
 	(Verdict)(0),                    // 0: aof.platform.v1.Verdict
 	(Signal)(0),                     // 1: aof.platform.v1.Signal
@@ -1278,54 +1555,64 @@ var file_aof_platform_v1_platform_proto_goTypes = []any{
 	(*VerifySignatureResponse)(nil), // 6: aof.platform.v1.VerifySignatureResponse
 	(*ParseMessageRequest)(nil),     // 7: aof.platform.v1.ParseMessageRequest
 	(*ParseMessageResponse)(nil),    // 8: aof.platform.v1.ParseMessageResponse
-	(*SendResponseRequest)(nil),     // 9: aof.platform.v1.SendResponseRequest
-	(*SendResponseResponse)(nil),    // 10: aof.platform.v1.SendResponseResponse
-	(*SendSignalRequest)(nil),       // 11: aof.platform.v1.SendSignalRequest
-	(*SendSignalResponse)(nil),      // 12: aof.platform.v1.SendSignalResponse
-	(*FetchMediaRequest)(nil),       // 13: aof.platform.v1.FetchMediaRequest
-	(*FetchMediaResponse)(nil),      // 14: aof.platform.v1.FetchMediaResponse
-	(*MediaInfo)(nil),               // 15: aof.platform.v1.MediaInfo
-	(*Degradation)(nil),             // 16: aof.platform.v1.Degradation
-	(*timestamppb.Timestamp)(nil),   // 17: google.protobuf.Timestamp
-	(*TriggerMessage)(nil),          // 18: aof.platform.v1.TriggerMessage
-	(*Receipt)(nil),                 // 19: aof.platform.v1.Receipt
-	(*Notice)(nil),                  // 20: aof.platform.v1.Notice
-	(*Issue)(nil),                   // 21: aof.platform.v1.Issue
-	(*TriggerResponse)(nil),         // 22: aof.platform.v1.TriggerResponse
+	(*ParseMessagesRequest)(nil),    // 9: aof.platform.v1.ParseMessagesRequest
+	(*ParseItem)(nil),               // 10: aof.platform.v1.ParseItem
+	(*ParseMessagesResponse)(nil),   // 11: aof.platform.v1.ParseMessagesResponse
+	(*ParseResult)(nil),             // 12: aof.platform.v1.ParseResult
+	(*SendResponseRequest)(nil),     // 13: aof.platform.v1.SendResponseRequest
+	(*SendResponseResponse)(nil),    // 14: aof.platform.v1.SendResponseResponse
+	(*SendSignalRequest)(nil),       // 15: aof.platform.v1.SendSignalRequest
+	(*SendSignalResponse)(nil),      // 16: aof.platform.v1.SendSignalResponse
+	(*FetchMediaRequest)(nil),       // 17: aof.platform.v1.FetchMediaRequest
+	(*FetchMediaResponse)(nil),      // 18: aof.platform.v1.FetchMediaResponse
+	(*MediaInfo)(nil),               // 19: aof.platform.v1.MediaInfo
+	(*Degradation)(nil),             // 20: aof.platform.v1.Degradation
+	(*timestamppb.Timestamp)(nil),   // 21: google.protobuf.Timestamp
+	(*TriggerMessage)(nil),          // 22: aof.platform.v1.TriggerMessage
+	(*Receipt)(nil),                 // 23: aof.platform.v1.Receipt
+	(*Notice)(nil),                  // 24: aof.platform.v1.Notice
+	(*Issue)(nil),                   // 25: aof.platform.v1.Issue
+	(*TriggerResponse)(nil),         // 26: aof.platform.v1.TriggerResponse
 }
 var file_aof_platform_v1_platform_proto_depIdxs = []int32{
 	3,  // 0: aof.platform.v1.HttpRequest.headers:type_name -> aof.platform.v1.Header
-	17, // 1: aof.platform.v1.HttpRequest.received_at:type_name -> google.protobuf.Timestamp
+	21, // 1: aof.platform.v1.HttpRequest.received_at:type_name -> google.protobuf.Timestamp
 	2,  // 2: aof.platform.v1.VerifySignatureRequest.request:type_name -> aof.platform.v1.HttpRequest
 	0,  // 3: aof.platform.v1.VerifySignatureResponse.verdict:type_name -> aof.platform.v1.Verdict
 	4,  // 4: aof.platform.v1.VerifySignatureResponse.http_reply:type_name -> aof.platform.v1.HttpReply
 	2,  // 5: aof.platform.v1.ParseMessageRequest.request:type_name -> aof.platform.v1.HttpRequest
 	0,  // 6: aof.platform.v1.ParseMessageResponse.verdict:type_name -> aof.platform.v1.Verdict
-	18, // 7: aof.platform.v1.ParseMessageResponse.messages:type_name -> aof.platform.v1.TriggerMessage
-	19, // 8: aof.platform.v1.ParseMessageResponse.receipts:type_name -> aof.platform.v1.Receipt
-	20, // 9: aof.platform.v1.ParseMessageResponse.notices:type_name -> aof.platform.v1.Notice
-	21, // 10: aof.platform.v1.ParseMessageResponse.issues:type_name -> aof.platform.v1.Issue
+	22, // 7: aof.platform.v1.ParseMessageResponse.messages:type_name -> aof.platform.v1.TriggerMessage
+	23, // 8: aof.platform.v1.ParseMessageResponse.receipts:type_name -> aof.platform.v1.Receipt
+	24, // 9: aof.platform.v1.ParseMessageResponse.notices:type_name -> aof.platform.v1.Notice
+	25, // 10: aof.platform.v1.ParseMessageResponse.issues:type_name -> aof.platform.v1.Issue
 	4,  // 11: aof.platform.v1.ParseMessageResponse.http_reply:type_name -> aof.platform.v1.HttpReply
-	22, // 12: aof.platform.v1.SendResponseRequest.response:type_name -> aof.platform.v1.TriggerResponse
-	17, // 13: aof.platform.v1.SendResponseRequest.last_inbound_at:type_name -> google.protobuf.Timestamp
-	16, // 14: aof.platform.v1.SendResponseResponse.degradations:type_name -> aof.platform.v1.Degradation
-	1,  // 15: aof.platform.v1.SendSignalRequest.signal:type_name -> aof.platform.v1.Signal
-	15, // 16: aof.platform.v1.FetchMediaResponse.info:type_name -> aof.platform.v1.MediaInfo
-	5,  // 17: aof.platform.v1.TriggerPlatformService.VerifySignature:input_type -> aof.platform.v1.VerifySignatureRequest
-	7,  // 18: aof.platform.v1.TriggerPlatformService.ParseMessage:input_type -> aof.platform.v1.ParseMessageRequest
-	9,  // 19: aof.platform.v1.TriggerPlatformService.SendResponse:input_type -> aof.platform.v1.SendResponseRequest
-	11, // 20: aof.platform.v1.TriggerPlatformService.SendSignal:input_type -> aof.platform.v1.SendSignalRequest
-	13, // 21: aof.platform.v1.MediaService.FetchMedia:input_type -> aof.platform.v1.FetchMediaRequest
-	6,  // 22: aof.platform.v1.TriggerPlatformService.VerifySignature:output_type -> aof.platform.v1.VerifySignatureResponse
-	8,  // 23: aof.platform.v1.TriggerPlatformService.ParseMessage:output_type -> aof.platform.v1.ParseMessageResponse
-	10, // 24: aof.platform.v1.TriggerPlatformService.SendResponse:output_type -> aof.platform.v1.SendResponseResponse
-	12, // 25: aof.platform.v1.TriggerPlatformService.SendSignal:output_type -> aof.platform.v1.SendSignalResponse
-	14, // 26: aof.platform.v1.MediaService.FetchMedia:output_type -> aof.platform.v1.FetchMediaResponse
-	22, // [22:27] is the sub-list for method output_type
-	17, // [17:22] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	10, // 12: aof.platform.v1.ParseMessagesRequest.items:type_name -> aof.platform.v1.ParseItem
+	2,  // 13: aof.platform.v1.ParseItem.request:type_name -> aof.platform.v1.HttpRequest
+	12, // 14: aof.platform.v1.ParseMessagesResponse.results:type_name -> aof.platform.v1.ParseResult
+	8,  // 15: aof.platform.v1.ParseResult.response:type_name -> aof.platform.v1.ParseMessageResponse
+	26, // 16: aof.platform.v1.SendResponseRequest.response:type_name -> aof.platform.v1.TriggerResponse
+	21, // 17: aof.platform.v1.SendResponseRequest.last_inbound_at:type_name -> google.protobuf.Timestamp
+	20, // 18: aof.platform.v1.SendResponseResponse.degradations:type_name -> aof.platform.v1.Degradation
+	1,  // 19: aof.platform.v1.SendSignalRequest.signal:type_name -> aof.platform.v1.Signal
+	19, // 20: aof.platform.v1.FetchMediaResponse.info:type_name -> aof.platform.v1.MediaInfo
+	5,  // 21: aof.platform.v1.TriggerPlatformService.VerifySignature:input_type -> aof.platform.v1.VerifySignatureRequest
+	7,  // 22: aof.platform.v1.TriggerPlatformService.ParseMessage:input_type -> aof.platform.v1.ParseMessageRequest
+	9,  // 23: aof.platform.v1.TriggerPlatformService.ParseMessages:input_type -> aof.platform.v1.ParseMessagesRequest
+	13, // 24: aof.platform.v1.TriggerPlatformService.SendResponse:input_type -> aof.platform.v1.SendResponseRequest
+	15, // 25: aof.platform.v1.TriggerPlatformService.SendSignal:input_type -> aof.platform.v1.SendSignalRequest
+	17, // 26: aof.platform.v1.MediaService.FetchMedia:input_type -> aof.platform.v1.FetchMediaRequest
+	6,  // 27: aof.platform.v1.TriggerPlatformService.VerifySignature:output_type -> aof.platform.v1.VerifySignatureResponse
+	8,  // 28: aof.platform.v1.TriggerPlatformService.ParseMessage:output_type -> aof.platform.v1.ParseMessageResponse
+	11, // 29: aof.platform.v1.TriggerPlatformService.ParseMessages:output_type -> aof.platform.v1.ParseMessagesResponse
+	14, // 30: aof.platform.v1.TriggerPlatformService.SendResponse:output_type -> aof.platform.v1.SendResponseResponse
+	16, // 31: aof.platform.v1.TriggerPlatformService.SendSignal:output_type -> aof.platform.v1.SendSignalResponse
+	18, // 32: aof.platform.v1.MediaService.FetchMedia:output_type -> aof.platform.v1.FetchMediaResponse
+	27, // [27:33] is the sub-list for method output_type
+	21, // [21:27] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_aof_platform_v1_platform_proto_init() }
@@ -1334,7 +1621,11 @@ func file_aof_platform_v1_platform_proto_init() {
 		return
 	}
 	file_aof_platform_v1_message_proto_init()
-	file_aof_platform_v1_platform_proto_msgTypes[12].OneofWrappers = []any{
+	file_aof_platform_v1_platform_proto_msgTypes[10].OneofWrappers = []any{
+		(*ParseResult_Response)(nil),
+		(*ParseResult_Status)(nil),
+	}
+	file_aof_platform_v1_platform_proto_msgTypes[16].OneofWrappers = []any{
 		(*FetchMediaResponse_Info)(nil),
 		(*FetchMediaResponse_Data)(nil),
 	}
@@ -1344,7 +1635,7 @@ func file_aof_platform_v1_platform_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_aof_platform_v1_platform_proto_rawDesc), len(file_aof_platform_v1_platform_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   15,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

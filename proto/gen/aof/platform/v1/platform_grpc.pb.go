@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	TriggerPlatformService_VerifySignature_FullMethodName = "/aof.platform.v1.TriggerPlatformService/VerifySignature"
 	TriggerPlatformService_ParseMessage_FullMethodName    = "/aof.platform.v1.TriggerPlatformService/ParseMessage"
+	TriggerPlatformService_ParseMessages_FullMethodName   = "/aof.platform.v1.TriggerPlatformService/ParseMessages"
 	TriggerPlatformService_SendResponse_FullMethodName    = "/aof.platform.v1.TriggerPlatformService/SendResponse"
 	TriggerPlatformService_SendSignal_FullMethodName      = "/aof.platform.v1.TriggerPlatformService/SendSignal"
 )
@@ -55,6 +56,16 @@ type TriggerPlatformServiceClient interface {
 	//	Condition                         | Code             | Reason         | The host
 	//	a signed body is no webhook       | INVALID_ARGUMENT | PARSE_FAILED   | answers 200, records the reason
 	ParseMessage(ctx context.Context, in *ParseMessageRequest, opts ...grpc.CallOption) (*ParseMessageResponse, error)
+	// ParseMessages is ParseMessage for many requests over one stream, which lives as long as the process:
+	// what a call of its own costs is shared by all that wait. Each item is answered by its number, in any
+	// order and in any grouping; a slow one holds up no other. What is wrong with one item is its own error;
+	// the stream ends with an error only when no item can be answered any more. The host sends large requests
+	// by ParseMessage. Announced by the capability "parse_stream".
+	//
+	//	Condition                         | Code             | Reason         | The host
+	//	of an item: as ParseMessage       |                  |                | as ParseMessage
+	//	an item's time is over            | DEADLINE_EXCEEDED|                | has the platform deliver again
+	ParseMessages(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ParseMessagesRequest, ParseMessagesResponse], error)
 	// SendResponse renders an answer and sends it. An answer may become several messages, in order. It
 	// is not repeated unless the error says that nothing was sent: metadata `sent` of the ErrorInfo is
 	// "no", "yes" or "unknown", and `permanent` is "true" when the same answer would always fail.
@@ -110,6 +121,19 @@ func (c *triggerPlatformServiceClient) ParseMessage(ctx context.Context, in *Par
 	return out, nil
 }
 
+func (c *triggerPlatformServiceClient) ParseMessages(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ParseMessagesRequest, ParseMessagesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &TriggerPlatformService_ServiceDesc.Streams[0], TriggerPlatformService_ParseMessages_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ParseMessagesRequest, ParseMessagesResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TriggerPlatformService_ParseMessagesClient = grpc.BidiStreamingClient[ParseMessagesRequest, ParseMessagesResponse]
+
 func (c *triggerPlatformServiceClient) SendResponse(ctx context.Context, in *SendResponseRequest, opts ...grpc.CallOption) (*SendResponseResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SendResponseResponse)
@@ -158,6 +182,16 @@ type TriggerPlatformServiceServer interface {
 	//	Condition                         | Code             | Reason         | The host
 	//	a signed body is no webhook       | INVALID_ARGUMENT | PARSE_FAILED   | answers 200, records the reason
 	ParseMessage(context.Context, *ParseMessageRequest) (*ParseMessageResponse, error)
+	// ParseMessages is ParseMessage for many requests over one stream, which lives as long as the process:
+	// what a call of its own costs is shared by all that wait. Each item is answered by its number, in any
+	// order and in any grouping; a slow one holds up no other. What is wrong with one item is its own error;
+	// the stream ends with an error only when no item can be answered any more. The host sends large requests
+	// by ParseMessage. Announced by the capability "parse_stream".
+	//
+	//	Condition                         | Code             | Reason         | The host
+	//	of an item: as ParseMessage       |                  |                | as ParseMessage
+	//	an item's time is over            | DEADLINE_EXCEEDED|                | has the platform deliver again
+	ParseMessages(grpc.BidiStreamingServer[ParseMessagesRequest, ParseMessagesResponse]) error
 	// SendResponse renders an answer and sends it. An answer may become several messages, in order. It
 	// is not repeated unless the error says that nothing was sent: metadata `sent` of the ErrorInfo is
 	// "no", "yes" or "unknown", and `permanent` is "true" when the same answer would always fail.
@@ -198,6 +232,9 @@ func (UnimplementedTriggerPlatformServiceServer) VerifySignature(context.Context
 }
 func (UnimplementedTriggerPlatformServiceServer) ParseMessage(context.Context, *ParseMessageRequest) (*ParseMessageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ParseMessage not implemented")
+}
+func (UnimplementedTriggerPlatformServiceServer) ParseMessages(grpc.BidiStreamingServer[ParseMessagesRequest, ParseMessagesResponse]) error {
+	return status.Error(codes.Unimplemented, "method ParseMessages not implemented")
 }
 func (UnimplementedTriggerPlatformServiceServer) SendResponse(context.Context, *SendResponseRequest) (*SendResponseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SendResponse not implemented")
@@ -263,6 +300,13 @@ func _TriggerPlatformService_ParseMessage_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TriggerPlatformService_ParseMessages_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(TriggerPlatformServiceServer).ParseMessages(&grpc.GenericServerStream[ParseMessagesRequest, ParseMessagesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TriggerPlatformService_ParseMessagesServer = grpc.BidiStreamingServer[ParseMessagesRequest, ParseMessagesResponse]
+
 func _TriggerPlatformService_SendResponse_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SendResponseRequest)
 	if err := dec(in); err != nil {
@@ -323,7 +367,14 @@ var TriggerPlatformService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _TriggerPlatformService_SendSignal_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ParseMessages",
+			Handler:       _TriggerPlatformService_ParseMessages_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "aof/platform/v1/platform.proto",
 }
 

@@ -26,17 +26,17 @@ from aof.platform.v1 import message_pb2 as aof_dot_platform_dot_v1_dot_message__
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61of/platform/v1/platform.proto\x12\x0f\x61of.platform.v1\x1a\x1d\x61of/platform/v1/message.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x01\n\x0bHttpRequest\x12\x16\n\x06method\x18\x01 \x01(\tR\x06method\x12\x10\n\x03uri\x18\x02 \x01(\tR\x03uri\x12\x31\n\x07headers\x18\x03 \x03(\x0b\x32\x17.aof.platform.v1.HeaderR\x07headers\x12\x12\n\x04\x62ody\x18\x04 \x01(\x0cR\x04\x62ody\x12;\n\x0breceived_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nreceivedAt\"2\n\x06Header\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"Z\n\tHttpReply\x12\x16\n\x06status\x18\x01 \x01(\rR\x06status\x12!\n\x0c\x63ontent_type\x18\x02 \x01(\tR\x0b\x63ontentType\x12\x12\n\x04\x62ody\x18\x03 \x01(\x0cR\x04\x62ody\"P\n\x16VerifySignatureRequest\x12\x36\n\x07request\x18\x01 \x01(\x0b\x32\x1c.aof.platform.v1.HttpRequestR\x07request\"\xa0\x01\n\x17VerifySignatureResponse\x12\x32\n\x07verdict\x18\x01 \x01(\x0e\x32\x18.aof.platform.v1.VerdictR\x07verdict\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x39\n\nhttp_reply\x18\x03 \x01(\x0b\x32\x1a.aof.platform.v1.HttpReplyR\thttpReply\"M\n\x13ParseMessageRequest\x12\x36\n\x07request\x18\x01 \x01(\x0b\x32\x1c.aof.platform.v1.HttpRequestR\x07request\"\xf3\x02\n\x14ParseMessageResponse\x12\x32\n\x07verdict\x18\x01 \x01(\x0e\x32\x18.aof.platform.v1.VerdictR\x07verdict\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n\x08messages\x18\x03 \x03(\x0b\x32\x1f.aof.platform.v1.TriggerMessageR\x08messages\x12\x34\n\x08receipts\x18\x04 \x03(\x0b\x32\x18.aof.platform.v1.ReceiptR\x08receipts\x12\x31\n\x07notices\x18\x05 \x03(\x0b\x32\x17.aof.platform.v1.NoticeR\x07notices\x12.\n\x06issues\x18\x06 \x03(\x0b\x32\x16.aof.platform.v1.IssueR\x06issues\x12\x39\n\nhttp_reply\x18\x07 \x01(\x0b\x32\x1a.aof.platform.v1.HttpReplyR\thttpReply\"\xaa\x02\n\x13SendResponseRequest\x12\x1f\n\x0b\x64\x65livery_id\x18\x01 \x01(\tR\ndeliveryId\x12\x18\n\x07\x61\x63\x63ount\x18\x02 \x01(\tR\x07\x61\x63\x63ount\x12\x1d\n\nchannel_id\x18\x03 \x01(\tR\tchannelId\x12<\n\x08response\x18\x04 \x01(\x0b\x32 .aof.platform.v1.TriggerResponseR\x08response\x12\x18\n\x07\x61ttempt\x18\x05 \x01(\rR\x07\x61ttempt\x12\x1d\n\nparts_sent\x18\x06 \x01(\rR\tpartsSent\x12\x42\n\x0flast_inbound_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rlastInboundAt\"\xab\x01\n\x14SendResponseResponse\x12\x1f\n\x0bmessage_ids\x18\x01 \x03(\tR\nmessageIds\x12@\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1c.aof.platform.v1.DegradationR\x0c\x64\x65gradations\x12\x1c\n\tduplicate\x18\x03 \x01(\x08R\tduplicate\x12\x12\n\x04held\x18\x04 \x01(\x08R\x04held\"\x9c\x01\n\x11SendSignalRequest\x12\x18\n\x07\x61\x63\x63ount\x18\x01 \x01(\tR\x07\x61\x63\x63ount\x12\x1d\n\nchannel_id\x18\x02 \x01(\tR\tchannelId\x12\x1d\n\nmessage_id\x18\x03 \x01(\tR\tmessageId\x12/\n\x06signal\x18\x04 \x01(\x0e\x32\x17.aof.platform.v1.SignalR\x06signal\"/\n\x12SendSignalResponse\x12\x19\n\x08lasts_ms\x18\x01 \x01(\rR\x07lastsMs\"e\n\x11\x46\x65tchMediaRequest\x12\x18\n\x07\x61\x63\x63ount\x18\x01 \x01(\tR\x07\x61\x63\x63ount\x12\x19\n\x08media_id\x18\x02 \x01(\tR\x07mediaId\x12\x1b\n\tmax_bytes\x18\x03 \x01(\x04R\x08maxBytes\"e\n\x12\x46\x65tchMediaResponse\x12\x30\n\x04info\x18\x01 \x01(\x0b\x32\x1a.aof.platform.v1.MediaInfoH\x00R\x04info\x12\x14\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00R\x04\x64\x61taB\x07\n\x05piece\"T\n\tMediaInfo\x12\x1b\n\tmime_type\x18\x01 \x01(\tR\x08mimeType\x12\x12\n\x04size\x18\x02 \x01(\x04R\x04size\x12\x16\n\x06sha256\x18\x03 \x01(\tR\x06sha256\"9\n\x0b\x44\x65gradation\x12\x12\n\x04what\x18\x01 \x01(\tR\x04what\x12\x16\n\x06\x64\x65tail\x18\x02 \x01(\tR\x06\x64\x65tail*a\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_VALID\x10\x01\x12\x13\n\x0fVERDICT_INVALID\x10\x02\x12\x15\n\x11VERDICT_CHALLENGE\x10\x03*D\n\x06Signal\x12\x16\n\x12SIGNAL_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSIGNAL_READ\x10\x01\x12\x11\n\rSIGNAL_TYPING\x10\x02\x32\x8f\x03\n\x16TriggerPlatformService\x12\x64\n\x0fVerifySignature\x12\'.aof.platform.v1.VerifySignatureRequest\x1a(.aof.platform.v1.VerifySignatureResponse\x12[\n\x0cParseMessage\x12$.aof.platform.v1.ParseMessageRequest\x1a%.aof.platform.v1.ParseMessageResponse\x12[\n\x0cSendResponse\x12$.aof.platform.v1.SendResponseRequest\x1a%.aof.platform.v1.SendResponseResponse\x12U\n\nSendSignal\x12\".aof.platform.v1.SendSignalRequest\x1a#.aof.platform.v1.SendSignalResponse2g\n\x0cMediaService\x12W\n\nFetchMedia\x12\".aof.platform.v1.FetchMediaRequest\x1a#.aof.platform.v1.FetchMediaResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61of/platform/v1/platform.proto\x12\x0f\x61of.platform.v1\x1a\x1d\x61of/platform/v1/message.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x01\n\x0bHttpRequest\x12\x16\n\x06method\x18\x01 \x01(\tR\x06method\x12\x10\n\x03uri\x18\x02 \x01(\tR\x03uri\x12\x31\n\x07headers\x18\x03 \x03(\x0b\x32\x17.aof.platform.v1.HeaderR\x07headers\x12\x12\n\x04\x62ody\x18\x04 \x01(\x0cR\x04\x62ody\x12;\n\x0breceived_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nreceivedAt\"2\n\x06Header\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"Z\n\tHttpReply\x12\x16\n\x06status\x18\x01 \x01(\rR\x06status\x12!\n\x0c\x63ontent_type\x18\x02 \x01(\tR\x0b\x63ontentType\x12\x12\n\x04\x62ody\x18\x03 \x01(\x0cR\x04\x62ody\"P\n\x16VerifySignatureRequest\x12\x36\n\x07request\x18\x01 \x01(\x0b\x32\x1c.aof.platform.v1.HttpRequestR\x07request\"\xa0\x01\n\x17VerifySignatureResponse\x12\x32\n\x07verdict\x18\x01 \x01(\x0e\x32\x18.aof.platform.v1.VerdictR\x07verdict\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x39\n\nhttp_reply\x18\x03 \x01(\x0b\x32\x1a.aof.platform.v1.HttpReplyR\thttpReply\"M\n\x13ParseMessageRequest\x12\x36\n\x07request\x18\x01 \x01(\x0b\x32\x1c.aof.platform.v1.HttpRequestR\x07request\"\xf3\x02\n\x14ParseMessageResponse\x12\x32\n\x07verdict\x18\x01 \x01(\x0e\x32\x18.aof.platform.v1.VerdictR\x07verdict\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n\x08messages\x18\x03 \x03(\x0b\x32\x1f.aof.platform.v1.TriggerMessageR\x08messages\x12\x34\n\x08receipts\x18\x04 \x03(\x0b\x32\x18.aof.platform.v1.ReceiptR\x08receipts\x12\x31\n\x07notices\x18\x05 \x03(\x0b\x32\x17.aof.platform.v1.NoticeR\x07notices\x12.\n\x06issues\x18\x06 \x03(\x0b\x32\x16.aof.platform.v1.IssueR\x06issues\x12\x39\n\nhttp_reply\x18\x07 \x01(\x0b\x32\x1a.aof.platform.v1.HttpReplyR\thttpReply\"H\n\x14ParseMessagesRequest\x12\x30\n\x05items\x18\x01 \x03(\x0b\x32\x1a.aof.platform.v1.ParseItemR\x05items\"\x9c\x01\n\tParseItem\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number\x12\x36\n\x07request\x18\x02 \x01(\x0b\x32\x1c.aof.platform.v1.HttpRequestR\x07request\x12\x1d\n\ntimeout_ms\x18\x03 \x01(\rR\ttimeoutMs\x12 \n\x0btraceparent\x18\x04 \x01(\tR\x0btraceparent\"O\n\x15ParseMessagesResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32\x1c.aof.platform.v1.ParseResultR\x07results\"\x8f\x01\n\x0bParseResult\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number\x12\x43\n\x08response\x18\x02 \x01(\x0b\x32%.aof.platform.v1.ParseMessageResponseH\x00R\x08response\x12\x18\n\x06status\x18\x03 \x01(\x0cH\x00R\x06statusB\t\n\x07outcome\"\xaa\x02\n\x13SendResponseRequest\x12\x1f\n\x0b\x64\x65livery_id\x18\x01 \x01(\tR\ndeliveryId\x12\x18\n\x07\x61\x63\x63ount\x18\x02 \x01(\tR\x07\x61\x63\x63ount\x12\x1d\n\nchannel_id\x18\x03 \x01(\tR\tchannelId\x12<\n\x08response\x18\x04 \x01(\x0b\x32 .aof.platform.v1.TriggerResponseR\x08response\x12\x18\n\x07\x61ttempt\x18\x05 \x01(\rR\x07\x61ttempt\x12\x1d\n\nparts_sent\x18\x06 \x01(\rR\tpartsSent\x12\x42\n\x0flast_inbound_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rlastInboundAt\"\xab\x01\n\x14SendResponseResponse\x12\x1f\n\x0bmessage_ids\x18\x01 \x03(\tR\nmessageIds\x12@\n\x0c\x64\x65gradations\x18\x02 \x03(\x0b\x32\x1c.aof.platform.v1.DegradationR\x0c\x64\x65gradations\x12\x1c\n\tduplicate\x18\x03 \x01(\x08R\tduplicate\x12\x12\n\x04held\x18\x04 \x01(\x08R\x04held\"\x9c\x01\n\x11SendSignalRequest\x12\x18\n\x07\x61\x63\x63ount\x18\x01 \x01(\tR\x07\x61\x63\x63ount\x12\x1d\n\nchannel_id\x18\x02 \x01(\tR\tchannelId\x12\x1d\n\nmessage_id\x18\x03 \x01(\tR\tmessageId\x12/\n\x06signal\x18\x04 \x01(\x0e\x32\x17.aof.platform.v1.SignalR\x06signal\"/\n\x12SendSignalResponse\x12\x19\n\x08lasts_ms\x18\x01 \x01(\rR\x07lastsMs\"e\n\x11\x46\x65tchMediaRequest\x12\x18\n\x07\x61\x63\x63ount\x18\x01 \x01(\tR\x07\x61\x63\x63ount\x12\x19\n\x08media_id\x18\x02 \x01(\tR\x07mediaId\x12\x1b\n\tmax_bytes\x18\x03 \x01(\x04R\x08maxBytes\"e\n\x12\x46\x65tchMediaResponse\x12\x30\n\x04info\x18\x01 \x01(\x0b\x32\x1a.aof.platform.v1.MediaInfoH\x00R\x04info\x12\x14\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00R\x04\x64\x61taB\x07\n\x05piece\"T\n\tMediaInfo\x12\x1b\n\tmime_type\x18\x01 \x01(\tR\x08mimeType\x12\x12\n\x04size\x18\x02 \x01(\x04R\x04size\x12\x16\n\x06sha256\x18\x03 \x01(\tR\x06sha256\"9\n\x0b\x44\x65gradation\x12\x12\n\x04what\x18\x01 \x01(\tR\x04what\x12\x16\n\x06\x64\x65tail\x18\x02 \x01(\tR\x06\x64\x65tail*a\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_VALID\x10\x01\x12\x13\n\x0fVERDICT_INVALID\x10\x02\x12\x15\n\x11VERDICT_CHALLENGE\x10\x03*D\n\x06Signal\x12\x16\n\x12SIGNAL_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSIGNAL_READ\x10\x01\x12\x11\n\rSIGNAL_TYPING\x10\x02\x32\xf3\x03\n\x16TriggerPlatformService\x12\x64\n\x0fVerifySignature\x12\'.aof.platform.v1.VerifySignatureRequest\x1a(.aof.platform.v1.VerifySignatureResponse\x12[\n\x0cParseMessage\x12$.aof.platform.v1.ParseMessageRequest\x1a%.aof.platform.v1.ParseMessageResponse\x12\x62\n\rParseMessages\x12%.aof.platform.v1.ParseMessagesRequest\x1a&.aof.platform.v1.ParseMessagesResponse(\x01\x30\x01\x12[\n\x0cSendResponse\x12$.aof.platform.v1.SendResponseRequest\x1a%.aof.platform.v1.SendResponseResponse\x12U\n\nSendSignal\x12\".aof.platform.v1.SendSignalRequest\x1a#.aof.platform.v1.SendSignalResponse2g\n\x0cMediaService\x12W\n\nFetchMedia\x12\".aof.platform.v1.FetchMediaRequest\x1a#.aof.platform.v1.FetchMediaResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aof.platform.v1.platform_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERDICT']._serialized_start=2181
-  _globals['_VERDICT']._serialized_end=2278
-  _globals['_SIGNAL']._serialized_start=2280
-  _globals['_SIGNAL']._serialized_end=2348
+  _globals['_VERDICT']._serialized_start=2641
+  _globals['_VERDICT']._serialized_end=2738
+  _globals['_SIGNAL']._serialized_start=2740
+  _globals['_SIGNAL']._serialized_end=2808
   _globals['_HTTPREQUEST']._serialized_start=116
   _globals['_HTTPREQUEST']._serialized_end=303
   _globals['_HEADER']._serialized_start=305
@@ -51,24 +51,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PARSEMESSAGEREQUEST']._serialized_end=771
   _globals['_PARSEMESSAGERESPONSE']._serialized_start=774
   _globals['_PARSEMESSAGERESPONSE']._serialized_end=1145
-  _globals['_SENDRESPONSEREQUEST']._serialized_start=1148
-  _globals['_SENDRESPONSEREQUEST']._serialized_end=1446
-  _globals['_SENDRESPONSERESPONSE']._serialized_start=1449
-  _globals['_SENDRESPONSERESPONSE']._serialized_end=1620
-  _globals['_SENDSIGNALREQUEST']._serialized_start=1623
-  _globals['_SENDSIGNALREQUEST']._serialized_end=1779
-  _globals['_SENDSIGNALRESPONSE']._serialized_start=1781
-  _globals['_SENDSIGNALRESPONSE']._serialized_end=1828
-  _globals['_FETCHMEDIAREQUEST']._serialized_start=1830
-  _globals['_FETCHMEDIAREQUEST']._serialized_end=1931
-  _globals['_FETCHMEDIARESPONSE']._serialized_start=1933
-  _globals['_FETCHMEDIARESPONSE']._serialized_end=2034
-  _globals['_MEDIAINFO']._serialized_start=2036
-  _globals['_MEDIAINFO']._serialized_end=2120
-  _globals['_DEGRADATION']._serialized_start=2122
-  _globals['_DEGRADATION']._serialized_end=2179
-  _globals['_TRIGGERPLATFORMSERVICE']._serialized_start=2351
-  _globals['_TRIGGERPLATFORMSERVICE']._serialized_end=2750
-  _globals['_MEDIASERVICE']._serialized_start=2752
-  _globals['_MEDIASERVICE']._serialized_end=2855
+  _globals['_PARSEMESSAGESREQUEST']._serialized_start=1147
+  _globals['_PARSEMESSAGESREQUEST']._serialized_end=1219
+  _globals['_PARSEITEM']._serialized_start=1222
+  _globals['_PARSEITEM']._serialized_end=1378
+  _globals['_PARSEMESSAGESRESPONSE']._serialized_start=1380
+  _globals['_PARSEMESSAGESRESPONSE']._serialized_end=1459
+  _globals['_PARSERESULT']._serialized_start=1462
+  _globals['_PARSERESULT']._serialized_end=1605
+  _globals['_SENDRESPONSEREQUEST']._serialized_start=1608
+  _globals['_SENDRESPONSEREQUEST']._serialized_end=1906
+  _globals['_SENDRESPONSERESPONSE']._serialized_start=1909
+  _globals['_SENDRESPONSERESPONSE']._serialized_end=2080
+  _globals['_SENDSIGNALREQUEST']._serialized_start=2083
+  _globals['_SENDSIGNALREQUEST']._serialized_end=2239
+  _globals['_SENDSIGNALRESPONSE']._serialized_start=2241
+  _globals['_SENDSIGNALRESPONSE']._serialized_end=2288
+  _globals['_FETCHMEDIAREQUEST']._serialized_start=2290
+  _globals['_FETCHMEDIAREQUEST']._serialized_end=2391
+  _globals['_FETCHMEDIARESPONSE']._serialized_start=2393
+  _globals['_FETCHMEDIARESPONSE']._serialized_end=2494
+  _globals['_MEDIAINFO']._serialized_start=2496
+  _globals['_MEDIAINFO']._serialized_end=2580
+  _globals['_DEGRADATION']._serialized_start=2582
+  _globals['_DEGRADATION']._serialized_end=2639
+  _globals['_TRIGGERPLATFORMSERVICE']._serialized_start=2811
+  _globals['_TRIGGERPLATFORMSERVICE']._serialized_end=3310
+  _globals['_MEDIASERVICE']._serialized_start=3312
+  _globals['_MEDIASERVICE']._serialized_end=3415
 # @@protoc_insertion_point(module_scope)

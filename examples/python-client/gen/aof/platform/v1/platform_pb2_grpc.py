@@ -54,6 +54,11 @@ class TriggerPlatformServiceStub:
                 request_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessageRequest.SerializeToString,
                 response_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessageResponse.FromString,
                 _registered_method=True)
+        self.ParseMessages = channel.stream_stream(
+                '/aof.platform.v1.TriggerPlatformService/ParseMessages',
+                request_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessagesRequest.SerializeToString,
+                response_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessagesResponse.FromString,
+                _registered_method=True)
         self.SendResponse = channel.unary_unary(
                 '/aof.platform.v1.TriggerPlatformService/SendResponse',
                 request_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.SendResponseRequest.SerializeToString,
@@ -97,6 +102,21 @@ class TriggerPlatformServiceServicer:
 
         Condition                         | Code             | Reason         | The host
         a signed body is no webhook       | INVALID_ARGUMENT | PARSE_FAILED   | answers 200, records the reason
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ParseMessages(self, request_iterator, context):
+        """ParseMessages is ParseMessage for many requests over one stream, which lives as long as the process:
+        what a call of its own costs is shared by all that wait. Each item is answered by its number, in any
+        order and in any grouping; a slow one holds up no other. What is wrong with one item is its own error;
+        the stream ends with an error only when no item can be answered any more. The host sends large requests
+        by ParseMessage. Announced by the capability "parse_stream".
+
+        Condition                         | Code             | Reason         | The host
+        of an item: as ParseMessage       |                  |                | as ParseMessage
+        an item's time is over            | DEADLINE_EXCEEDED|                | has the platform deliver again
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,6 +169,11 @@ def add_TriggerPlatformServiceServicer_to_server(servicer, server):
                     servicer.ParseMessage,
                     request_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessageRequest.FromString,
                     response_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessageResponse.SerializeToString,
+            ),
+            'ParseMessages': grpc.stream_stream_rpc_method_handler(
+                    servicer.ParseMessages,
+                    request_deserializer=aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessagesRequest.FromString,
+                    response_serializer=aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessagesResponse.SerializeToString,
             ),
             'SendResponse': grpc.unary_unary_rpc_method_handler(
                     servicer.SendResponse,
@@ -225,6 +250,33 @@ class TriggerPlatformService:
             '/aof.platform.v1.TriggerPlatformService/ParseMessage',
             aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessageRequest.SerializeToString,
             aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ParseMessages(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/aof.platform.v1.TriggerPlatformService/ParseMessages',
+            aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessagesRequest.SerializeToString,
+            aof_dot_platform_dot_v1_dot_platform__pb2.ParseMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,
