@@ -1,35 +1,41 @@
 package whatsapp
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"strings"
-	"time"
 
-	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
-	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 // DefaultAPIBaseURL is where Meta's Graph API is.
 const DefaultAPIBaseURL = "https://graph.facebook.com"
 
-// Config connects one phone number. PhoneNumberID, AccessToken, VerifyToken and AppSecret are required.
-// Printing a Config shows no secret; encoding it as JSON does.
+// Config connects the phone numbers of one Meta app. VerifyToken and AppSecret are required, and a number: by
+// PhoneNumberID and AccessToken, by Numbers, or by both. Printing a Config shows no secret; encoding it as JSON
+// does.
 type Config struct {
 	// PhoneNumberID is Meta's id of the number, not the number.
-	PhoneNumberID string `json:"phone_number_id" jsonschema:"Meta's id of the phone number, not the number itself."`
-	// AccessToken is a token of a system user with the right whatsapp_business_messaging.
-	AccessToken string `json:"access_token,omitempty" aof:"secret,or=bot_token" jsonschema:"Access token of a system user. Required."`
+	PhoneNumberID string `json:"phone_number_id,omitempty" aof:"or=numbers" jsonschema:"Meta's id of the phone number, not the number itself."`
+	// AccessToken is a token of a system user with the right whatsapp_business_messaging. Numbers without a token
+	// of their own use it, too.
+	AccessToken string `json:"access_token,omitempty" aof:"secret,or=bot_token|numbers" jsonschema:"Access token of a system user. Required, unless each of numbers has its own."`
 	// BotToken is another name of AccessToken.
 	BotToken string `json:"bot_token,omitempty" aof:"secret" jsonschema:"Another name of access_token."`
+	// Numbers are several phone numbers of the app, beside PhoneNumberID if that is set.
+	Numbers []Number `json:"numbers,omitempty" aof:"minItems=1" jsonschema:"Several phone numbers of the app."`
+	// MessagesPerSecond is how many messages each number may send; 0 takes 80. See Number.MessagesPerSecond.
+	MessagesPerSecond int `json:"messages_per_second,omitempty" jsonschema:"What Meta lets a number send: 80, 20 if it is used in the app on a phone too, up to 1000 after an upgrade. Defaults to 80."`
 	// VerifyToken is a word of one's own that Meta sends along when it checks the webhook's address.
-	VerifyToken string `json:"verify_token" aof:"secret" jsonschema:"A word of your own, entered at Meta too."`
+	VerifyToken string `json:"verify_token" aof:"secret,many" jsonschema:"A word of your own, entered at Meta too. A list while it is being changed."`
+	// MoreVerifyTokens are taken as well, while the token is being changed. In JSON, verify_token is a list then.
+	MoreVerifyTokens []string `json:"-"`
 	// AppSecret signs the webhooks.
-	AppSecret string `json:"app_secret" aof:"secret" jsonschema:"Secret of the Meta app; it signs the webhooks."`
+	AppSecret string `json:"app_secret" aof:"secret,many" jsonschema:"Secret of the Meta app; it signs the webhooks. A list while it is being changed."`
+	// MoreAppSecrets are taken as well, while the secret is being changed. In JSON, app_secret is a list then.
+	MoreAppSecrets []string `json:"-"`
 	// BusinessAccountID is the id of the WhatsApp Business account; nothing depends on it yet.
 	BusinessAccountID string `json:"business_account_id,omitempty" jsonschema:"Id of the WhatsApp Business account."`
 	// AllowedNumbers says who may write: phone numbers or user ids; nil lets everybody.
@@ -59,10 +65,69 @@ func (n *Numbers) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Number is one of several phone numbers.
+type Number struct {
+	// PhoneNumberID is Meta's id of the number, not the number.
+	PhoneNumberID string `json:"phone_number_id" jsonschema:"Meta's id of the phone number, not the number itself."`
+	// AccessToken is for this number alone; empty takes the one of the Config.
+	AccessToken string `json:"access_token,omitempty" aof:"secret" jsonschema:"Token for this number alone."`
+	// DisplayName is what people call the number.
+	DisplayName string `json:"display_name,omitempty" jsonschema:"What you call the number, such as Support."`
+	// MessagesPerSecond is how many messages Meta lets the number send: 80, 20 when it is in use in the app on a
+	// phone, too, and up to 1000 after an upgrade. 0 takes the one of the Config.
+	MessagesPerSecond int `json:"messages_per_second,omitempty" jsonschema:"20, 80 or up to 1000; see above."`
+}
+
+// String shows the number without its token.
+func (n Number) String() string { return "whatsapp.Number{phone_number_id: " + n.PhoneNumberID + "}" }
+
+// GoString is String, so that %#v shows no secret either.
+func (n Number) GoString() string { return n.String() }
+
+// UnmarshalJSON reads a configuration in which verify_token and app_secret may be lists. It leaves unknown keys to
+// the schema.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	type plain Config
+	in := struct {
+		*plain
+		VerifyToken oneOrMany `json:"verify_token"`
+		AppSecret   oneOrMany `json:"app_secret"`
+	}{plain: (*plain)(c)}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	c.VerifyToken, c.MoreVerifyTokens = in.VerifyToken.split()
+	c.AppSecret, c.MoreAppSecrets = in.AppSecret.split()
+	return nil
+}
+
+// oneOrMany is a text, or a list of texts.
+type oneOrMany []string
+
+func (o *oneOrMany) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*o = oneOrMany{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(o))
+}
+
+func (o oneOrMany) split() (first string, more []string) {
+	if len(o) == 0 {
+		return "", nil
+	}
+	return o[0], o[1:]
+}
+
 // String shows the configuration without its secrets.
 func (c Config) String() string {
+	var ids []string
+	for _, n := range c.numbers() {
+		ids = append(ids, n.PhoneNumberID)
+	}
 	return fmt.Sprintf("whatsapp.Config{phone_number_id: %s, api_version: %s, secrets: hidden}",
-		c.PhoneNumberID, c.version())
+		strings.Join(ids, ","), c.version())
 }
 
 // GoString is String, so that %#v shows no secret either.
@@ -71,155 +136,32 @@ func (c Config) GoString() string { return c.String() }
 // LogValue is String for slog.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// Validate returns all that is wrong or doubtful. It quotes no secret and no phone number.
-func (c Config) Validate() []chat.Diagnostic {
-	var d diagnostics
-	c.checkIDs(&d)
-	c.checkSecrets(&d)
-	c.checkPeople(&d)
-	c.checkAPI(&d, time.Now())
-	return d
+// numbers are all numbers, each with what it takes from the Config.
+func (c Config) numbers() []Number {
+	var all []Number
+	if c.PhoneNumberID != "" || len(c.Numbers) == 0 {
+		all = append(all, Number{PhoneNumberID: c.PhoneNumberID})
+	}
+	all = append(all, c.Numbers...)
+	for i := range all {
+		n := &all[i]
+		n.AccessToken = cmp.Or(n.AccessToken, c.token())
+		n.MessagesPerSecond = cmp.Or(n.MessagesPerSecond, c.MessagesPerSecond, defaultRate)
+	}
+	return all
 }
 
-func (c Config) checkIDs(d *diagnostics) {
-	const hint = `look below "Phone number ID" in the app at developers.facebook.com, WhatsApp, API setup`
-	switch id := c.PhoneNumberID; {
-	case id == "":
-		d.error("/phone_number_id", "phone_number_id is empty", hint)
-	case strings.HasPrefix(id, "+") || strings.ContainsAny(id, " -()"):
-		d.error("/phone_number_id", "phone_number_id is a phone number, not the id that Meta gave to it", hint)
-	case !address.IsDigits(id):
-		d.error("/phone_number_id", "phone_number_id has other characters than digits", hint)
-	}
-	if c.BusinessAccountID != "" && !address.IsDigits(c.BusinessAccountID) {
-		d.error("/business_account_id", "business_account_id has other characters than digits", "")
-	}
+// defaultRate is how many messages Meta lets a number send in a second.
+const defaultRate = 80
+
+func (c Config) verifyTokens() []string {
+	return append([]string{c.VerifyToken}, c.MoreVerifyTokens...)
 }
 
-func (c Config) checkSecrets(d *diagnostics) {
-	if c.AccessToken == "" && c.BotToken == "" {
-		d.error("/access_token", "access_token is empty",
-			"make a permanent one: Business settings, System users, Generate token")
-	}
-	if c.AccessToken != "" && c.BotToken != "" && c.AccessToken != c.BotToken {
-		d.error("/bot_token", "bot_token is another name of access_token, and their values differ", "leave bot_token out")
-	}
-	if c.VerifyToken == "" {
-		d.error("/verify_token", "verify_token is empty", "make up a word, and enter it beside the webhook's address at Meta")
-	}
-	if c.AppSecret == "" {
-		d.error("/app_secret", "app_secret is empty: without it anybody could write webhooks",
-			"copy it from the app at developers.facebook.com, App settings, Basic")
-	}
-	for _, s := range []struct{ name, value string }{
-		{"access_token", c.AccessToken},
-		{"bot_token", c.BotToken},
-		{"verify_token", c.VerifyToken},
-		{"app_secret", c.AppSecret},
-	} {
-		if s.value != strings.TrimSpace(s.value) {
-			d.error("/"+s.name, s.name+" has white space around it", "a file with a line break at its end is a common cause")
-		}
-	}
-	if t := c.token(); strings.HasPrefix(t, "Bearer ") || strings.ContainsAny(strings.TrimSpace(t), " \t\r\n") {
-		d.error("/access_token", "access_token has white space in it", `give the bare token, without "Bearer"`)
-	}
-}
+func (c Config) appSecrets() []string { return append([]string{c.AppSecret}, c.MoreAppSecrets...) }
 
-func (c Config) checkPeople(d *diagnostics) {
-	switch {
-	case c.AllowedNumbers == nil:
-		d.warn("/allowed_numbers", "there is no allowed_numbers here, so everybody may write whom no trigger leaves out", "")
-	case len(c.AllowedNumbers) == 0:
-		d.error("/allowed_numbers", "allowed_numbers is empty, so nobody could write",
-			"name one number at least, or leave it out to let everybody write")
-	}
-	d.people("/allowed_numbers", c.AllowedNumbers)
-	d.people("/approval_allowed_users", c.ApprovalAllowedUsers)
-	if len(c.ApprovalAllowedUsers) > 0 {
-		d.warn("/approval_allowed_users", "approval_allowed_users has no effect yet, as there are no approvals", "")
-	}
-}
+func (c Config) token() string { return cmp.Or(c.AccessToken, c.BotToken) }
 
-func (c Config) checkAPI(d *diagnostics, now time.Time) {
-	v := c.version()
-	if !graph.ValidVersion(v) {
-		d.error("/api_version", "api_version is not written as v, number, dot, digit", "such as "+graph.DefaultVersion)
-	} else if day, ended := graph.VersionEnd(v, now); ended {
-		d.warn("/api_version", fmt.Sprintf("Meta ended %s on %s; it answers with another version, without a word", v, day),
-			"use "+graph.DefaultVersion)
-	}
-	if problem := checkBaseURL(c.baseURL()); problem != "" {
-		d.error("/api_base_url", "api_base_url "+problem, "the Graph API is at "+DefaultAPIBaseURL)
-	}
-}
+func (c Config) version() string { return cmp.Or(c.APIVersion, graph.DefaultVersion) }
 
-// checkBaseURL says what is wrong with an address that the token would be sent to.
-func checkBaseURL(s string) string {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Host == "":
-		return "is no address of a server"
-	case u.User != nil:
-		return "must not have a user or password in it"
-	case u.RawQuery != "" || u.Fragment != "":
-		return "must end with its path"
-	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
-		return ""
-	case u.Scheme == "http":
-		return "must be https, as the token would cross the network unprotected"
-	}
-	return "must be https"
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func (c Config) token() string {
-	if c.AccessToken != "" {
-		return c.AccessToken
-	}
-	return c.BotToken
-}
-
-func (c Config) version() string {
-	if c.APIVersion != "" {
-		return c.APIVersion
-	}
-	return graph.DefaultVersion
-}
-
-func (c Config) baseURL() string {
-	if c.APIBaseURL != "" {
-		return c.APIBaseURL
-	}
-	return DefaultAPIBaseURL
-}
-
-// diagnostics gathers findings.
-type diagnostics []chat.Diagnostic
-
-func (d *diagnostics) error(pointer, summary, hint string) {
-	*d = append(*d, chat.Diagnostic{Severity: chat.SeverityError, Pointer: pointer, Summary: summary, Hint: hint})
-}
-
-func (d *diagnostics) warn(pointer, summary, hint string) {
-	*d = append(*d, chat.Diagnostic{Severity: chat.SeverityWarning, Pointer: pointer, Summary: summary, Hint: hint})
-}
-
-func (d *diagnostics) people(pointer string, list []string) {
-	for i, s := range list {
-		at := fmt.Sprintf("%s/%d", pointer, i)
-		digits, phone := address.Phone(s)
-		switch {
-		case !phone && !address.IsUserID(s):
-			d.error(at, "this is neither a phone number of 7 to 15 digits nor a user id",
-				"write it with its country code, such as +49 170 1234567")
-		case phone && strings.HasPrefix(digits, "0"):
-			d.warn(at, "this number begins with 0, as no country code does, so nobody can have it",
-				"write it with its country code, such as +49 170 1234567")
-		}
-	}
-}
+func (c Config) baseURL() string { return cmp.Or(c.APIBaseURL, DefaultAPIBaseURL) }

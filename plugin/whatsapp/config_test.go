@@ -2,12 +2,16 @@ package whatsapp_test
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -78,6 +82,41 @@ func TestValidate(t *testing.T) {
 		"an odd number": {
 			func(c *whatsapp.Config) { c.AllowedNumbers = whatsapp.Numbers{"DE.90210", "bob", "0151 12345678"} },
 			[]string{"error /allowed_numbers/1", "warning /allowed_numbers/2"},
+		},
+		"several numbers": {
+			func(c *whatsapp.Config) {
+				c.Numbers = []whatsapp.Number{{PhoneNumberID: "1"}, {PhoneNumberID: "2", AccessToken: "EAAy", MessagesPerSecond: 20}}
+			}, nil,
+		},
+		"only several numbers": {
+			func(c *whatsapp.Config) {
+				c.PhoneNumberID, c.AccessToken = "", ""
+				c.Numbers = []whatsapp.Number{{PhoneNumberID: "1", AccessToken: "EAAx"}, {PhoneNumberID: "2", AccessToken: "EAAy"}}
+			}, nil,
+		},
+		"a number without a token": {
+			func(c *whatsapp.Config) {
+				c.PhoneNumberID, c.AccessToken = "", ""
+				c.Numbers = []whatsapp.Number{{PhoneNumberID: "1", AccessToken: "EAAx"}, {PhoneNumberID: "2"}}
+			},
+			[]string{"error /numbers/1/access_token"},
+		},
+		"bad numbers": {
+			func(c *whatsapp.Config) {
+				c.Numbers = []whatsapp.Number{{PhoneNumberID: "+49 1"}, {PhoneNumberID: account}, {AccessToken: "Bearer x", MessagesPerSecond: 1001}}
+				c.MessagesPerSecond = -1
+			},
+			[]string{
+				"error /numbers/0/phone_number_id", "error /numbers/1/phone_number_id", "error /numbers/2/phone_number_id",
+				"error /numbers/2/messages_per_second", "error /messages_per_second", "error /numbers/2/access_token",
+			},
+		},
+		"several secrets": {
+			func(c *whatsapp.Config) { c.MoreAppSecrets, c.MoreVerifyTokens = []string{"a"}, []string{"b", "c"} }, nil,
+		},
+		"bad secrets": {
+			func(c *whatsapp.Config) { c.MoreAppSecrets, c.MoreVerifyTokens = []string{""}, []string{"b", " c"} },
+			[]string{"error /verify_token/2", "error /app_secret/1"},
 		},
 		"approvals": {
 			func(c *whatsapp.Config) { c.ApprovalAllowedUsers = []string{"x"} },
@@ -200,6 +239,116 @@ func TestAllowedNumbersNull(t *testing.T) {
 	for _, in := range []string{`{"allowed_numbers":"+49"}`, `{"allowed_numbers":[1]}`} {
 		if json.Unmarshal([]byte(in), &c) == nil {
 			t.Errorf("%s is accepted", in)
+		}
+	}
+}
+
+// One or a list: both are read, and an empty list is nothing.
+func TestSecretsInJSON(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string][]string{
+		`{"app_secret":"a","verify_token":"b"}`:                 {"a", "b"},
+		`{"app_secret":["a"],"verify_token":["b"]}`:             {"a", "b"},
+		`{"app_secret":["a","c"],"verify_token":["b","d","e"]}`: {"a", "b", "c", "d", "e"},
+		`{"app_secret":[],"verify_token":null}`:                 {"", ""},
+	} {
+		var c whatsapp.Config
+		if err := json.Unmarshal([]byte(in), &c); err != nil {
+			t.Fatal(err)
+		}
+		got := append(append([]string{c.AppSecret, c.VerifyToken}, c.MoreAppSecrets...), c.MoreVerifyTokens...)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", in, d)
+		}
+	}
+	var c whatsapp.Config
+	if err := json.Unmarshal([]byte(`{"app_secret":[1]}`), &c); err == nil {
+		t.Error("a number is taken for a secret")
+	}
+}
+
+// A plugin gets several numbers, with secrets of their own, through the schema that it publishes.
+func TestSchemaOfNumbers(t *testing.T) {
+	t.Parallel()
+	factory := whatsapp.Spec().New
+	const secrets = `"verify_token":"v","app_secret":["new","old"],"allowed_numbers":["+4915112345678"],`
+	for in, want := range map[string]string{
+		secrets + `"numbers":[{"phone_number_id":"1","access_token":"t"}]`:                               "",
+		secrets + `"access_token":"t","numbers":[{"phone_number_id":"1","messages_per_second":20}]`:      "",
+		secrets + `"access_token":"t","numbers":[]`:                                                      "/numbers",
+		secrets + `"access_token":"t","numbers":[{"phone_number_id":"1"},{"display_name":"x"}]`:          "/numbers/1/phone_number_id",
+		secrets + `"access_token":"t","numbers":[{"phone_number_id":"1","tokn":"x"}]`:                    "/numbers/0/tokn",
+		secrets + `"access_token":"t","numbers":[{"phone_number_id":"1","messages_per_second":"20"}]`:    "/numbers/0/messages_per_second",
+		`"verify_token":5,"app_secret":"s","access_token":"t","phone_number_id":"1"`:                     "/verify_token",
+		`"verify_token":"v","app_secret":["s",5],"access_token":"t","phone_number_id":"1"`:               "/app_secret/1",
+		`"verify_token":"v","app_secret":["s",""],"access_token":"t","phone_number_id":"1"`:              "/app_secret/1",
+		secrets + `"access_token":"t","numbers":[{"phone_number_id":"1"}],"phone_number_id":"1"`:         "/numbers/0/phone_number_id",
+		secrets + `"numbers":[{"phone_number_id":"1","access_token":"t"},{"phone_number_id":"2"}]`:       "/numbers/1/access_token",
+		secrets + `"numbers":[{"phone_number_id":"1","access_token":"t"}],"phone_number_id":"2"`:         "/access_token",
+		secrets + `"bot_token":"t","phone_number_id":"2"`:                                                "",
+		secrets + `"access_token":"t","numbers":[{"phone_number_id":"1","messages_per_second":1000000}]`: "/numbers/0/messages_per_second",
+	} {
+		found := factory.Validate([]byte("{" + in + "}"))
+		got := ""
+		if len(found) > 0 {
+			got = found[0].Pointer
+		}
+		if got != want {
+			t.Errorf("%s: %+v", in, found)
+		}
+	}
+	schema, err := factory.Schema()
+	if err != nil || !schema.Properties["numbers"].Items.Properties["access_token"].WriteOnly {
+		t.Errorf("the token of a number is not marked as secret: %v", err)
+	}
+}
+
+func TestSeveralNumbers(t *testing.T) {
+	t.Parallel()
+	c := valid()
+	c.Numbers = []whatsapp.Number{{PhoneNumberID: "7", DisplayName: "Support", MessagesPerSecond: 20}, {PhoneNumberID: "8"}}
+	p := newPlatform(t, c)
+	want := []chat.Account{
+		{ID: account}, {ID: "7", DisplayName: "Support", Rate: chat.Rate{Period: 50 * time.Millisecond, Burst: 20}}, {ID: "8"},
+	}
+	if d := cmp.Diff(want, p.Accounts()); d != "" {
+		t.Error(d)
+	}
+	body := live(textMessage)
+	for id, want := range map[string]int{account: 1, "7": 1, "8": 1, "9": 0} {
+		b, err := p.ParseMessage(t.Context(), signed(strings.ReplaceAll(body, account, id)))
+		if err != nil || len(b.Messages) != want || len(b.Issues) != 1-want {
+			t.Errorf("%s: %+v, %v", id, b, err)
+		}
+		for _, m := range b.Messages {
+			if m.Account != id {
+				t.Errorf("%s came out as %s", id, m.Account)
+			}
+		}
+	}
+}
+
+// While a secret is changed, webhooks with the new and with the old one are taken, and no others.
+func TestSecretsAreRotated(t *testing.T) {
+	t.Parallel()
+	c := valid()
+	c.AppSecret, c.MoreAppSecrets = "the-new-one", []string{appSecret}
+	c.VerifyToken, c.MoreVerifyTokens = "the-new-token", []string{verifyToken}
+	p := newPlatform(t, c)
+	r := signed(live(textMessage)) // with the old one
+	for secret, want := range map[string]chat.Verdict{
+		appSecret: chat.VerdictValid, "the-new-one": chat.VerdictValid, "the-oldest": chat.VerdictInvalid, "": chat.VerdictInvalid,
+	} {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(r.Body)
+		r.Headers = []chat.Header{{Name: signatureHeader, Value: "sha256=" + hex.EncodeToString(mac.Sum(nil))}}
+		if v, err := p.VerifySignature(t.Context(), r); err != nil || v.Verdict != want {
+			t.Errorf("%q: %v, %v", secret, v, err)
+		}
+	}
+	for token, want := range map[string]bool{verifyToken: true, "the-new-token": true, "the-oldest": false, "": false} {
+		if _, ok := p.VerifyWebhook("subscribe", token, "1"); ok != want {
+			t.Errorf("%q: %v", token, ok)
 		}
 	}
 }

@@ -3,10 +3,8 @@ package whatsapp
 import (
 	"context"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/render"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/webhook"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -14,15 +12,13 @@ import (
 	"github.com/aof-dev/aofd/sdk/version"
 )
 
-// Platform is one phone number on WhatsApp. It may be used by many goroutines.
+// Platform is the phone numbers of one Meta app. It may be used by many goroutines.
 type Platform struct {
 	platform.Base
-	account     string
-	verifyToken string
-	appSecret   []byte
-	parser      *webhook.Parser
-	graph       *graph.Client
-	health      atomic.Pointer[chat.Health] // how the last call went
+	verifyTokens []string
+	appSecrets   []string
+	parser       *webhook.Parser
+	lines        []*line // the first one is what methods without an account send from
 }
 
 var (
@@ -49,11 +45,12 @@ func New(c Config) (*Platform, error) {
 		}
 	}
 	p := &Platform{
-		account: c.PhoneNumberID, verifyToken: c.VerifyToken, appSecret: []byte(c.AppSecret),
-		parser: &webhook.Parser{Account: c.PhoneNumberID},
-		graph: graph.New(graph.Settings{
-			BaseURL: c.baseURL(), Version: c.version(), PhoneNumberID: c.PhoneNumberID, Token: c.token(),
-		}),
+		verifyTokens: c.verifyTokens(), appSecrets: c.appSecrets(),
+		parser: &webhook.Parser{Accounts: map[string]bool{}},
+	}
+	for _, n := range c.numbers() {
+		p.parser.Accounts[n.PhoneNumberID] = true
+		p.lines = append(p.lines, newLine(c, n))
 	}
 	if c.AllowedNumbers != nil {
 		allow, err := webhook.NewAllowList(c.AllowedNumbers)
@@ -68,7 +65,13 @@ func New(c Config) (*Platform, error) {
 }
 
 // String shows the platform without its secrets.
-func (p *Platform) String() string { return "whatsapp.Platform{phone_number_id: " + p.account + "}" }
+func (p *Platform) String() string {
+	ids := make([]string, len(p.lines))
+	for i, l := range p.lines {
+		ids[i] = l.number.PhoneNumberID
+	}
+	return "whatsapp.Platform{phone_number_id: " + strings.Join(ids, ",") + "}"
+}
 
 // GoString is String, so that %#v shows no secret either.
 func (p *Platform) GoString() string { return p.String() }
@@ -86,20 +89,48 @@ func (p *Platform) SupportsInteractive() bool { return true }
 // SupportsFiles returns true: files come in by reference, and go out by link or by Meta's id.
 func (p *Platform) SupportsFiles() bool { return true }
 
-// Accounts returns the phone number id.
-func (p *Platform) Accounts() []chat.Account { return []chat.Account{{ID: p.account}} }
-
-// CheckHealth tells how the last call of Meta's API went. It makes no call itself.
-func (p *Platform) CheckHealth(context.Context) chat.Health {
-	if h := p.health.Load(); h != nil {
-		return *h
+// Accounts returns the phone numbers: their ids, what they are called, and how fast they may send if that is
+// not what all numbers may.
+func (p *Platform) Accounts() []chat.Account {
+	out := make([]chat.Account, len(p.lines))
+	for i, l := range p.lines {
+		out[i] = chat.Account{ID: l.number.PhoneNumberID, DisplayName: l.number.DisplayName}
+		if l.number.MessagesPerSecond != defaultRate {
+			out[i].Rate = rate(l.number.MessagesPerSecond)
+		}
 	}
-	return chat.Health{State: chat.HealthOK}
+	return out
+}
+
+// rate is a number of messages a second as the contract has it.
+func rate(perSecond int) chat.Rate {
+	return chat.Rate{Period: time.Second / time.Duration(perSecond), Burst: uint32(perSecond)}
+}
+
+// CheckHealth tells how the last call of Meta's API went, for the number that is worst off. It makes no call
+// itself.
+func (p *Platform) CheckHealth(context.Context) chat.Health {
+	worst := chat.Health{State: chat.HealthOK}
+	for _, l := range p.lines {
+		h := l.health.Load()
+		if h == nil || h.State == chat.HealthOK || worst.State == chat.HealthDegraded && h.State == chat.HealthDegraded {
+			continue
+		}
+		if worst = *h; len(p.lines) > 1 {
+			worst.Message = "phone number id " + l.number.PhoneNumberID + ": " + h.Message
+		}
+		if h.State == chat.HealthFailed {
+			break
+		}
+	}
+	return worst
 }
 
 // Close closes idle connections.
 func (p *Platform) Close() error {
-	p.graph.Close()
+	for _, l := range p.lines {
+		l.Close()
+	}
 	return nil
 }
 
@@ -122,7 +153,7 @@ func Info() platform.Info {
 			RowTitleMax:        render.RowTitleMax,
 			RowDescriptionMax:  render.RowDescriptionMax,
 			ActionIDMax:        render.ButtonIDMax,
-			PerAccount:         chat.Rate{Period: time.Second / 80, Burst: 80},
+			PerAccount:         rate(defaultRate),
 			PerRecipient:       chat.Rate{Period: 6 * time.Second, Burst: 45},
 		},
 	}

@@ -120,24 +120,13 @@ func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent
 	return chat.Sent{MessageIDs: ids, Degradations: plan.Degradations}, nil
 }
 
-// client returns the client of an account; "" is the only one or the first.
-func (p *Platform) client(account string) (*graph.Client, *chat.Error) {
-	if account != "" && account != p.account {
-		return nil, &chat.Error{
-			Reason: chat.ReasonMisconfigured, Permanent: true,
-			Text: fmt.Sprintf("phone number id %.40q is not the one that is configured", account),
-		}
-	}
-	return p.graph, nil
-}
-
 // roomForOne is how much time of a call must be left for another message, so that none is cut while it is on
 // its way.
 const roomForOne = 8 * time.Second
 
 // send sends messages in order until one fails or the time is nearly over.
 func (p *Platform) send(
-	ctx context.Context, api *graph.Client, messages []graph.Message, attempt int,
+	ctx context.Context, api *line, messages []graph.Message, attempt int,
 ) (ids []string, failure *chat.Error) {
 	for _, m := range messages {
 		if deadline, ok := ctx.Deadline(); ok && len(ids) > 0 && time.Until(deadline) < roomForOne {
@@ -151,13 +140,13 @@ func (p *Platform) send(
 			failure = chat.AsError(err)
 			failure.MessageIDs = ids
 			if !errors.Is(ctx.Err(), context.Canceled) { // that says something about the caller, not about Meta
-				p.noteHealth(failure)
+				api.note(failure)
 			}
 			return ids, failure
 		}
 		ids = append(ids, id)
 	}
-	p.noteHealth(nil)
+	api.note(nil)
 	return ids, nil
 }
 
@@ -170,25 +159,4 @@ func recipient(to string) (address.Recipient, *chat.Error) {
 		}
 	}
 	return r, nil
-}
-
-// personal are codes that say something about one recipient, whatever their reason.
-var personal = map[string]bool{"131030": true, "131056": true}
-
-// noteHealth keeps what the end of a call says about the connection with Meta. An error that is about one
-// message or one recipient says that it works.
-func (p *Platform) noteHealth(failure *chat.Error) {
-	health := chat.Health{State: chat.HealthOK}
-	if w := p.graph.Warning(); w != "" {
-		health = chat.Health{State: chat.HealthDegraded, Message: w}
-	}
-	if failure != nil && !personal[failure.PlatformCode] {
-		switch failure.Reason {
-		case chat.ReasonCredentialsRejected, chat.ReasonPermissionDenied, chat.ReasonMisconfigured:
-			health = chat.Health{State: chat.HealthFailed, Message: failure.Error()}
-		case chat.ReasonRateLimited, chat.ReasonUpstreamError, chat.ReasonOutcomeUnknown:
-			health = chat.Health{State: chat.HealthDegraded, Message: failure.Error()}
-		}
-	}
-	p.health.Store(&health)
 }

@@ -38,7 +38,7 @@ func (p *Platform) SendSignal(ctx context.Context, c chat.Courtesy) (lasts time.
 	if err := api.Mark(ctx, c.MessageID, typing); err != nil {
 		failure := chat.AsError(err)
 		if !errors.Is(ctx.Err(), context.Canceled) {
-			p.noteHealth(failure)
+			api.note(failure)
 		}
 		return 0, failure
 	}

@@ -24,13 +24,17 @@ const (
 
 const maxWebhook = 4 << 20 // Meta sends up to 3 MB
 
-// VerifyWebhook answers Meta's question whether a webhook's address is ours. With mode "subscribe" and the
-// configured token it returns the challenge and true. The token is compared in constant time.
+// VerifyWebhook answers Meta's question whether a webhook's address is ours. With mode "subscribe" and one of
+// the configured tokens it returns the challenge and true. Tokens are compared in constant time, and with all of
+// them.
 func (p *Platform) VerifyWebhook(mode, token, challenge string) (string, bool) {
-	// Hashes have one length, so that not even the length of the token shows in the time.
-	given, ours := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(p.verifyToken))
-	same := subtle.ConstantTimeCompare(given[:], ours[:]) == 1
-	if mode != "subscribe" || !same || p.verifyToken == "" {
+	// Hashes have one length, so that not even the length of a token shows in the time.
+	given, same := sha256.Sum256([]byte(token)), 0
+	for _, t := range p.verifyTokens {
+		ours := sha256.Sum256([]byte(t))
+		same |= subtle.ConstantTimeCompare(given[:], ours[:])
+	}
+	if mode != "subscribe" || same != 1 || token == "" {
 		return "", false
 	}
 	return challenge, true
@@ -51,7 +55,7 @@ func (p *Platform) VerifySignature(_ context.Context, r chat.Request) (chat.Veri
 	default:
 		return refused(reasonMethod, http.StatusMethodNotAllowed), nil
 	}
-	if reason := webhook.Signature(p.appSecret, r.Headers, r.Body); reason != "" {
+	if reason := webhook.Signature(p.appSecrets, r.Headers, r.Body); reason != "" {
 		return refused(reason, http.StatusUnauthorized), nil
 	}
 	return chat.Verification{Verdict: chat.VerdictValid}, nil

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,12 +30,14 @@ type Factory interface {
 // an aof tag says more, comma-separated:
 //
 //	secret         never shown, comes from the environment
-//	or=other       required, unless the key "other" is given
+//	or=a|b         required, unless one of the keys a and b is given
+//	many           a text may be a list of texts instead; the type of the key has to read both
 //	minItems=1     a list may not be empty
 //	minLength=1    a text may not be empty
 //	pattern=^v     a regular expression that a text must match; last in the tag
 //
-// If C or *C is a Validator its findings are part of the validation.
+// Tags also hold in structs of which a key is a list. If C or *C is a Validator its findings are part of the
+// validation.
 func Configured[C any](make func(C) (Platform, error)) Factory { return factory[C]{make} }
 
 type factory[C any] struct {
@@ -47,33 +51,52 @@ func (f factory[C]) Schema() (*jsonschema.Schema, error) {
 	}
 	s.Schema = "https://json-schema.org/draft/2020-12/schema"
 	s.AdditionalProperties = &jsonschema.Schema{Not: &jsonschema.Schema{}}
-	for i := range reflect.TypeFor[C]().NumField() {
-		field := reflect.TypeFor[C]().Field(i)
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if p := s.Properties[name]; p != nil {
-			tag, other := alternative(field.Tag.Get("aof"))
-			if err := refine(p, tag); err != nil {
-				return nil, fmt.Errorf("aof tag of %s: %w", field.Name, err)
-			}
-			if other != "" {
-				s.AnyOf = append(s.AnyOf, &jsonschema.Schema{Required: []string{name}}, &jsonschema.Schema{Required: []string{other}})
-			}
-		}
+	if err := refineAll(s, reflect.TypeFor[C]()); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-// alternative takes the word or= out of an aof tag.
-func alternative(tag string) (rest, other string) {
+// refineAll applies the aof tags of a struct.
+func refineAll(s *jsonschema.Schema, t reflect.Type) error {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		p := s.Properties[name]
+		if p == nil {
+			continue
+		}
+		tag, others := alternatives(field.Tag.Get("aof"))
+		if err := refine(p, tag); err != nil {
+			return fmt.Errorf("aof tag of %s: %w", field.Name, err)
+		}
+		if others != nil {
+			one := &jsonschema.Schema{}
+			for _, key := range append([]string{name}, others...) {
+				one.AnyOf = append(one.AnyOf, &jsonschema.Schema{Required: []string{key}})
+			}
+			s.AllOf = append(s.AllOf, one)
+		}
+		if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
+			if err := refineAll(p.Items, field.Type.Elem()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// alternatives takes the word or= out of an aof tag.
+func alternatives(tag string) (rest string, others []string) {
 	var words []string
 	for word := range strings.SplitSeq(tag, ",") {
-		if name, ok := strings.CutPrefix(word, "or="); ok {
-			other = name
+		if names, ok := strings.CutPrefix(word, "or="); ok {
+			others = strings.Split(names, "|")
 			continue
 		}
 		words = append(words, word)
 	}
-	return strings.Join(words, ","), other
+	return strings.Join(words, ","), others
 }
 
 // refine applies an aof tag. Lists lose the null that a nil slice would be: a key is there or it is not.
@@ -92,6 +115,8 @@ func refine(p *jsonschema.Schema, tag string) error {
 		switch key {
 		case "secret":
 			p.WriteOnly = true
+		case "many":
+			p.Type, p.Types, p.Items = "", []string{"string", "array"}, &jsonschema.Schema{Type: "string"}
 		case "pattern":
 			p.Pattern = value
 		case "minItems", "minLength":
@@ -152,13 +177,17 @@ func (f factory[C]) decode(config []byte) (c C, found []chat.Diagnostic) {
 		if p == nil {
 			return fail("/"+escape(key), "unknown key")
 		}
-		if problem := fits(p, raw); problem != "" {
-			return fail("/"+escape(key), problem)
+		var v any
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return fail("/"+escape(key), "not JSON")
+		}
+		if at, problem := misfit(p, v); problem != "" {
+			return fail("/"+escape(key)+at, problem)
 		}
 	}
 	for _, key := range schema.Required {
 		if object[key] == nil {
-			return fail("/"+escape(key), "required, but not given")
+			return fail("/"+escape(key), missing)
 		}
 	}
 	dec := json.NewDecoder(bytes.NewReader(config))
@@ -169,35 +198,64 @@ func (f factory[C]) decode(config []byte) (c C, found []chat.Diagnostic) {
 	return c, nil
 }
 
-// fits checks one value against its schema and says what is wrong, without the value.
-func fits(p *jsonschema.Schema, raw json.RawMessage) string {
+const missing = "required, but not given"
+
+// misfit checks one value against its schema and says what is wrong and where below the value, as a JSON Pointer,
+// without the value.
+func misfit(p *jsonschema.Schema, v any) (at, problem string) {
 	resolved, err := p.Resolve(nil)
 	if err != nil {
-		return "its schema is broken"
-	}
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return "not JSON"
+		return "", "its schema is broken"
 	}
 	if resolved.Validate(v) == nil {
-		return ""
+		return "", ""
 	}
 	s, isText := v.(string)
 	list, isList := v.([]any)
+	object, isObject := v.(map[string]any)
 	switch {
 	case p.Pattern != "" && isText:
-		return "must match " + p.Pattern
+		return "", "must match " + p.Pattern
 	case p.MinLength != nil && isText && len(s) < *p.MinLength:
 		if *p.MinLength == 1 {
-			return "must not be empty"
+			return "", "must not be empty"
 		}
-		return fmt.Sprintf("must have at least %d characters", *p.MinLength)
+		return "", fmt.Sprintf("must have at least %d characters", *p.MinLength)
 	case p.MinItems != nil && isList && len(list) < *p.MinItems:
-		return "the list must not be empty"
+		return "", "the list must not be empty"
+	case p.Items != nil && isList:
+		for i, item := range list {
+			if at, problem := misfit(p.Items, item); problem != "" {
+				return "/" + strconv.Itoa(i) + at, problem
+			}
+		}
+	case p.Properties != nil && isObject:
+		return misfitInside(p, object)
 	case p.Type != "":
-		return "must be of type " + p.Type
+		return "", "must be of type " + p.Type
+	case len(p.Types) > 0:
+		return "", "must be of type " + strings.Join(p.Types, " or ")
 	}
-	return "does not fit the schema"
+	return "", "does not fit the schema"
+}
+
+// misfitInside finds what is wrong in an object.
+func misfitInside(p *jsonschema.Schema, object map[string]any) (at, problem string) {
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		known := p.Properties[key]
+		if known == nil {
+			return "/" + escape(key), "unknown key"
+		}
+		if at, problem := misfit(known, object[key]); problem != "" {
+			return "/" + escape(key) + at, problem
+		}
+	}
+	for _, key := range p.Required {
+		if _, given := object[key]; !given {
+			return "/" + escape(key), missing
+		}
+	}
+	return "", "does not fit the schema"
 }
 
 // escape makes a key a reference token of a JSON Pointer.

@@ -49,16 +49,39 @@ func (p Platform) Locate(found []chat.Diagnostic) Diagnostics {
 		d := Diagnostic{Severity: f.Severity, Pos: p.Pos, Text: p.name() + ": " + f.Summary, Hint: f.Hint}
 		path := strings.Split(strings.TrimPrefix(f.Pointer, "/"), "/")
 		if q, ok := p.find(unescape(path[0])); ok {
-			d.Pos = q.src.pos(q.key)
-			if n, err := strconv.Atoi(path[len(path)-1]); err == nil && len(path) > 1 {
-				if entries := p.entries(q); n >= 0 && n < len(entries) {
-					d.Pos = q.src.pos(entries[n])
-				}
-			}
+			d.Pos = q.src.pos(p.inside(q, path[1:]))
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+// inside returns the node to which a path leads within the value of a pair, as far as the file has it.
+func (p Platform) inside(q pair, path []string) *yaml.Node {
+	at, value := q.key, q.value
+	for _, token := range path {
+		switch value.Kind {
+		case yaml.SequenceNode:
+			entries := p.entries(value)
+			n, err := strconv.Atoi(token)
+			if err != nil || n < 0 || n >= len(entries) {
+				return at
+			}
+			at, value = entries[n], entries[n]
+		case yaml.MappingNode:
+			k, v := lookup(value, unescape(token))
+			if k == nil {
+				k, v = lookup(value, unescape(token)+suffix)
+			}
+			if k == nil {
+				return at
+			}
+			at, value = k, v
+		default:
+			return at
+		}
+	}
+	return at
 }
 
 // find returns what gives a property its value: X, or else X_env.
@@ -75,10 +98,10 @@ func (p Platform) find(property string) (pair, bool) {
 }
 
 // entries returns what Bind takes of a list: all but entries whose variable is not set.
-func (p Platform) entries(q pair) []*yaml.Node {
+func (p Platform) entries(list *yaml.Node) []*yaml.Node {
 	var out []*yaml.Node
-	for _, n := range q.value.Content {
-		if q.value.Kind == yaml.SequenceNode && len(p.unset(n)) == 0 {
+	for _, n := range list.Content {
+		if len(p.unset(n)) == 0 {
 			out = append(out, n)
 		}
 	}
@@ -108,22 +131,32 @@ type schema struct {
 	Type       any               `json:"type"` // a word or a list of words
 	Properties map[string]schema `json:"properties"`
 	Required   []string          `json:"required"`
-	AnyOf      []struct {
-		Required []string `json:"required"`
-	} `json:"anyOf"`
-	Items  *schema `json:"items"`
-	Others *schema `json:"additionalProperties"`
+	AnyOf      []schema          `json:"anyOf"`
+	AllOf      []schema          `json:"allOf"`
+	Items      *schema           `json:"items"`
+	Others     *schema           `json:"additionalProperties"`
+	Not        *schema           `json:"not"`
+
+	never bool // it is false: nothing fits
 }
 
 // UnmarshalJSON reads a schema. One that is just true or false says nothing of types.
 func (s *schema) UnmarshalJSON(data []byte) error {
 	if text := string(data); text == "true" || text == "false" {
-		*s = schema{}
+		*s = schema{never: text == "false"}
 		return nil
 	}
 	type plain schema
 	return json.Unmarshal(data, (*plain)(s))
 }
+
+// closed reports whether a mapping has no keys but those of the schema.
+func (s schema) closed() bool {
+	return s.Others != nil && (s.Others.never || s.Others.Not != nil)
+}
+
+// list reports whether only a list fits, be it an empty one.
+func (s schema) list() bool { return s.is("array") && !s.is("string") }
 
 // entry is the schema of the entries of a list.
 func (s schema) entry() schema {
@@ -180,11 +213,11 @@ func (b *binder) pair(q pair) {
 	}
 	s, known := b.schema.Properties[q.property()]
 	if !known {
-		b.unknown(q, at)
+		b.unknown(q, at, b.schema, "")
 		return
 	}
-	v := b.fromEnv(q, s)
-	if !b.has(q.property()) && v != nil {
+	given := b.has(q.property())
+	if v := b.fromEnv(q, s, q.name, given); !given && v != nil {
 		b.out[q.property()] = v
 	}
 }
@@ -192,13 +225,14 @@ func (b *binder) pair(q pair) {
 // has reports whether a key is given. One with nothing behind it is not, unless it is a list: that is empty.
 func (b *binder) has(name string) bool {
 	return slices.ContainsFunc(b.platform.pairs, func(q pair) bool {
-		return q.name == name && (!isNull(q.value) || b.schema.Properties[name].is("array"))
+		return q.name == name && (!isNull(q.value) || b.schema.Properties[name].list())
 	})
 }
 
-func (b *binder) unknown(q pair, at Pos) {
+// unknown reports a key that the schema of a mapping does not have. in names the mapping; empty: the block.
+func (b *binder) unknown(q pair, at Pos, s schema, in string) {
 	var names []string
-	for n := range b.schema.Properties {
+	for n := range s.Properties {
 		names = append(names, n)
 		if strings.HasSuffix(q.name, suffix) {
 			names = append(names, n+suffix)
@@ -207,7 +241,8 @@ func (b *binder) unknown(q pair, at Pos) {
 	name, hint := q.src.nameOf(q.key)
 	meant := didYouMean(q.name, names)
 	d := Diagnostic{
-		SeverityWarning, at, fmt.Sprintf("%s has no key %s", b.platform.name(), name), cmp.Or(hint, meant),
+		SeverityWarning, at, fmt.Sprintf("%s has no key %s", strings.TrimSuffix(b.platform.name()+": "+in, ": "), name),
+		cmp.Or(hint, meant),
 	}
 	// A key that is nearly right was meant, and it may be the one that says who may write.
 	if b.platform.strict || meant != "" {
@@ -219,30 +254,41 @@ func (b *binder) unknown(q pair, at Pos) {
 // conventional is how variables are called. A secret that somebody gave in the place of the name looks otherwise.
 var conventional = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,63}$`)
 
-// fromEnv reads the variable that a key X_env names.
-func (b *binder) fromEnv(q pair, s schema) json.RawMessage {
+// fromEnv reads the variable that a key X_env names; for a list, or for a text that may be one, it may be a list
+// of them. name is how findings call the key; given means that there is an X, which counts more.
+func (b *binder) fromEnv(q pair, s schema, name string, given bool) json.RawMessage {
+	if s.is("array") && q.value.Kind == yaml.SequenceNode && len(q.value.Content) > 0 {
+		out := []json.RawMessage{}
+		for i, n := range q.value.Content {
+			one := pair{q.name, q.key, n, q.src}
+			if v := b.fromEnv(one, s.entry(), fmt.Sprintf("%s[%d]", name, i), given); v != nil {
+				out = append(out, v)
+			}
+		}
+		return b.encode(out)
+	}
 	at := q.src.pos(q.value)
 	variable := strings.TrimSpace(q.value.Value)
 	if q.value.Kind != yaml.ScalarNode || !variableName.MatchString(variable) {
-		b.errorf(at, "write "+q.name+": NAME, without ${ }", "%s: %s takes the name of an environment variable", b.platform.name(), q.name)
+		b.errorf(at, "write "+q.name+": NAME, without ${ }", "%s: %s takes the name of an environment variable", b.platform.name(), name)
 		return nil
 	}
 	v, ok := b.platform.env(variable)
 	if !ok || v == "" {
 		switch {
-		case b.has(q.property()):
+		case given:
 		case conventional.MatchString(variable):
-			b.errorf(at, "set "+variable, "%s: %s needs the environment variable %s, which is not set", b.platform.name(), q.name, variable)
+			b.errorf(at, "set "+variable, "%s: %s needs the environment variable %s, which is not set", b.platform.name(), name, variable)
 		default: // it may be the secret itself
-			b.errorf(at, q.name+" takes the name of a variable, not the value", "%s: %s names an environment variable that is not set", b.platform.name(), q.name)
+			b.errorf(at, q.name+" takes the name of a variable, not the value", "%s: %s names an environment variable that is not set", b.platform.name(), name)
 		}
 		return nil
 	}
-	if s.is("array") {
+	if s.list() {
 		items := strings.FieldsFunc(v, func(r rune) bool { return r == ',' })
 		out := []json.RawMessage{}
 		for i, item := range items {
-			entry := fmt.Sprintf("%s[%d]", q.name, i)
+			entry := fmt.Sprintf("%s[%d]", name, i)
 			switch item = strings.TrimSpace(item); {
 			case item == "":
 			case s.entry().Type == nil:
@@ -253,18 +299,18 @@ func (b *binder) fromEnv(q pair, s schema) json.RawMessage {
 		}
 		return b.encode(out)
 	}
-	return b.scalar(at, v, s, q.name)
+	return b.scalar(at, v, s, name)
 }
 
 // value reads a value of the file. Nil means that there is none, or that a finding was made.
 func (b *binder) value(q pair, n *yaml.Node, s schema, name string) json.RawMessage {
 	at := q.src.pos(n)
 	switch {
-	case isNull(n) && s.is("array"):
+	case isNull(n) && s.list():
 		return json.RawMessage("[]") // an empty list is the plugin's to judge; it never means everybody
 	case isNull(n):
 		return nil
-	case s.is("array") && n.Kind != yaml.SequenceNode:
+	case s.list() && n.Kind != yaml.SequenceNode:
 		b.errorf(at, "write "+name+": [a, b]", "%s: %s must be a list", b.platform.name(), name)
 		return nil
 	case n.Kind == yaml.SequenceNode && !s.is("array") && s.Type != nil:
@@ -325,12 +371,37 @@ func (b *binder) list(q pair, n *yaml.Node, s schema, name string) json.RawMessa
 	return b.encode(out)
 }
 
+// mapping reads a mapping. Where the schema names its keys, they too may be given by X_env, and all must be known
+// and there as far as the schema says so.
 func (b *binder) mapping(q pair, n *yaml.Node, s schema, name string) json.RawMessage {
 	out := map[string]json.RawMessage{}
+	before := b.diags.Errors()
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i].Value
-		if v := b.value(q, n.Content[i+1], s.property(key), name+"."+key); v != nil {
-			out[key] = v
+		one := pair{n.Content[i].Value, n.Content[i], n.Content[i+1], q.src}
+		property, given := one.property(), false
+		p, known := s.Properties[one.name]
+		base, named := s.Properties[property]
+		switch {
+		case !known && named:
+			_, direct := lookup(n, property)
+			given = direct != nil && !isNull(direct)
+			if v := b.fromEnv(one, base, name+"."+one.name, given); v != nil && !given {
+				out[property] = v
+			}
+		case !known && s.closed():
+			b.unknown(one, q.src.pos(one.key), s, name)
+		default:
+			if !known {
+				p = s.property(one.name)
+			}
+			if v := b.value(q, one.value, p, name+"."+one.name); v != nil {
+				out[one.name] = v
+			}
+		}
+	}
+	for _, key := range s.Required {
+		if _, ok := out[key]; !ok && b.diags.Errors() == before {
+			b.missing(q.src.pos(n), name+"."+key, key)
 		}
 	}
 	return b.encode(out)
@@ -388,16 +459,18 @@ func (b *binder) required() {
 		return ok || b.failed[name]
 	}
 	missing := slices.Clone(b.schema.Required)
-	one := ""
-	for _, alternative := range b.schema.AnyOf { // keys of which one is enough
-		if len(alternative.Required) != 1 || given(alternative.Required[0]) {
-			one = ""
-			break
+	for _, group := range append([]schema{b.schema}, b.schema.AllOf...) {
+		one := ""
+		for _, alternative := range group.AnyOf { // keys of which one is enough
+			if len(alternative.Required) != 1 || given(alternative.Required[0]) {
+				one = ""
+				break
+			}
+			one = cmp.Or(one, alternative.Required[0])
 		}
-		one = cmp.Or(one, alternative.Required[0])
-	}
-	if one != "" {
-		missing = append(missing, one)
+		if one != "" {
+			missing = append(missing, one)
+		}
 	}
 	for _, name := range missing {
 		if given(name) {
@@ -407,7 +480,12 @@ func (b *binder) required() {
 		if q, ok := b.platform.find(name); ok {
 			at = q.src.pos(q.key) // with nothing behind it
 		}
-		b.errorf(at, fmt.Sprintf("give %s, or %s%s with the name of an environment variable", name, name, suffix),
-			"%s: %s is required", b.platform.name(), name)
+		b.missing(at, name, name)
 	}
+}
+
+// missing reports a key that must be there; name is how findings call it.
+func (b *binder) missing(at Pos, name, key string) {
+	b.errorf(at, fmt.Sprintf("give %s, or %s%s with the name of an environment variable", key, key, suffix),
+		"%s: %s is required", b.platform.name(), name)
 }

@@ -21,7 +21,11 @@ const anySchema = `{
 		"limit": {"type": "integer"}, "rate": {"type": "number"}, "on": {"type": "boolean"},
 		"nested": {"type": "object", "properties": {"phone": {"type": "string"}, "deep": {"type": "object", "additionalProperties": {"type": "string"}}}},
 		"any": true, "list": {"type": "array"}, "tuple": {"type": "array", "items": false}, "headers": {"additionalProperties": {"type": "string"}},
-		"enabled_env": {"type": "string"}
+		"enabled_env": {"type": "string"}, "word": {"type": ["string", "array"], "items": {"type": "string"}},
+		"lines": {"type": "array", "items": {
+			"type": "object", "required": ["phone"], "additionalProperties": false,
+			"properties": {"phone": {"type": "string"}, "token": {"type": "string"}, "rate": {"type": "integer"}}
+		}}
 	},
 	"additionalProperties": false
 }`
@@ -69,6 +73,12 @@ func TestBind(t *testing.T) {
 		"untyped":             {needed + "      any: {a: [1, 1.50, true, yes, x, \"1\", 0123, -0, \"${NUMBER}\"], b: {c: null}}\n", `{"any":{"a":[1,1.50,true,"yes","x","1","0123",-0,"7"],"b":{}},"id":"5","token":"x"}`},
 		"list of anything":    {needed + "      list: [1, a]\n      tuple: [[x]]\n      headers: {a: 14155551234}\n", `{"headers":{"a":"14155551234"},"id":"5","list":[1,"a"],"token":"x","tuple":[["x"]]}`},
 		"a name that is one":  {needed + "      enabled_env: x\n", `{"enabled_env":"x","id":"5","token":"x"}`},
+		"one or many":         {needed + "      word: a,b\n", `{"id":"5","token":"x","word":"a,b"}`},
+		"many":                {needed + "      word: [a, \"${NUMBER}\"]\n", `{"id":"5","token":"x","word":["a","7"]}`},
+		"one by name":         {needed + "      word_env: PEOPLE\n", `{"id":"5","token":"x","word":"a, b,,+49 170 1"}`},
+		"many by name":        {needed + "      word_env: [TOKEN, NUMBER]\n      groups_env: [NUMBER, NUMBER]\n", `{"groups":[7,7],"id":"5","token":"x","word":["t-1","7"]}`},
+		"one that is null":    {needed + "      word:\n", `{"id":"5","token":"x"}`},
+		"lists of mappings":   {needed + "      lines:\n        - {phone: 1, token_env: TOKEN}\n        - {phone_env: NUMBER, rate: 20}\n", `{"id":"5","lines":[{"phone":"1","token":"t-1"},{"phone":"7","rate":20}],"token":"x"}`},
 		"aliases, merge keys": {"      <<: {id: 6, token: z}\n      id: 7\n      people: [&p a, *p]\n", `{"id":"7","people":["a","a"],"token":"z"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,6 +122,8 @@ func TestBindFindings(t *testing.T) {
 		"all entries left out":      {needed + "      people: [\"${NO}\", \"${OFF}\"]\n", []string{at(8, 15, "error", ": people has no entry left"), at(8, 16, "warning", ": people[0] is left out: the environment variable NO is not set"), at(8, 25, "warning", ": people[1] is left out: the environment variable OFF is not set")}},
 		"entries by name":           {needed + "      groups_env: WORDS\n", []string{at(8, 19, "error", ": groups_env[1] must be a whole number")}},
 		"inside of a mapping":       {needed + "      nested: {phone: [a], deep: {a: \"${NO}\"}}\n", []string{at(8, 23, "error", ": nested.phone must be a single value"), at(8, 38, "error", ": nested.deep.a needs the environment variable NO, which is not set")}},
+		"lists of mappings":         {needed + "      lines: [{tokn: a}, {phone: [1], token_env: NO}, {}, 5]\n", []string{at(8, 16, "error", ": lines[0] has no key tokn"), at(8, 34, "error", ": lines[1].phone must be a single value"), at(8, 50, "error", ": lines[1].token_env needs the environment variable NO, which is not set"), at(8, 55, "error", ": lines[2].phone is required"), at(8, 59, "error", ": lines[3] must not be a single value")}},
+		"many by name":              {needed + "      word_env: [TOKEN, NO]\n", []string{at(8, 25, "error", ": word_env[1] needs the environment variable NO, which is not set")}},
 		"no space":                  {"      {id: 1, token:t-1}\n", []string{at(5, 5, "error", ": token is required"), at(6, 15, "warning", " has no key token:***")}},
 		"a value as a key":          {"      {id: 1, t-1}\n", []string{at(5, 5, "error", ": token is required"), at(6, 15, "warning", " has no key ***")}},
 	} {
@@ -148,6 +160,17 @@ func TestBindHints(t *testing.T) {
 	}
 }
 
+// Of each group of alternatives one key must be there; the first one is what is asked for.
+func TestBindAlternatives(t *testing.T) {
+	t.Parallel()
+	schema := json.RawMessage(`{"properties": {"id": {}, "token": {}, "note": {}, "lines": {}}, "allOf": [
+		{"anyOf": [{"required": ["note"]}, {"required": ["lines"]}]}, {"anyOf": [{"required": ["any"]}, {"required": ["id"]}]}
+	], "anyOf": [{"required": ["list"]}, {"required": ["on"]}]}`)
+	_, _, p := bound(t, Settings{}, needed)
+	_, diags := p.Bind(schema)
+	hasFindings(t, diags, "c.yaml:5:5: error: platform chatter: list is required", "c.yaml:5:5: error: platform chatter: note is required")
+}
+
 func TestBindWithASchemaThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	_, _, p := bound(t, Settings{}, needed)
@@ -167,8 +190,9 @@ func TestBindWithASchemaThatCannotBeRead(t *testing.T) {
 
 func TestLocate(t *testing.T) {
 	t.Parallel()
-	_, _, p := bound(t, Settings{}, needed+"      people: [a, \"${NO}\", c]\n      note_env: TOKEN\n      a/b~c: 1\n      limit:\n      limit_env: NUMBER\n")
+	_, _, p := bound(t, Settings{}, needed+"      people: [a, \"${NO}\", c]\n      note_env: TOKEN\n      a/b~c: 1\n      limit:\n      limit_env: NUMBER\n      lines: [{phone: 1, token_env: TOKEN}]\n")
 	pointers := []string{
+		"/lines/0/token", "/lines/0/rate", "/lines/1/phone",
 		"", "/id", "/people", "/people/0", "/people/1", "/people/2", "/people/-1", "/people/x", "/note", "/absent", "/a~1b~0c", "/note/0", "/limit", "/0", "id",
 	}
 	var found []chat.Diagnostic
@@ -182,7 +206,7 @@ func TestLocate(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 	}
-	want := []string{"5:5", "6:7", "8:7", "8:16", "8:28", "8:7", "8:7", "8:7", "9:7", "5:5", "10:7", "9:7", "12:7", "5:5", "6:7"}
+	want := []string{"13:26", "13:15", "13:7", "5:5", "6:7", "8:7", "8:16", "8:28", "8:7", "8:7", "8:7", "9:7", "5:5", "10:7", "9:7", "12:7", "5:5", "6:7"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

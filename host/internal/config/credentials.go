@@ -57,10 +57,15 @@ func (b *block) find(property string) int {
 	return slices.IndexFunc(b.pairs, func(q pair) bool { return q.property() == property && !isNull(q.value) })
 }
 
-// merge adds what a trigger says about the platform. What both say must be the same.
+// merge adds what a trigger says about the platform. What both say must be the same. A trigger may be about one of
+// several accounts that the block lists: then the entry of that account counts before the block.
 func (l *loader) merge(b *block, t *triggerDraft) {
+	entry := l.listed(b, t)
 	for _, p := range t.pairs {
-		i := b.find(p.property())
+		in, i := entry, entry.find(p.property())
+		if i < 0 {
+			in, i = b, b.find(p.property())
+		}
 		switch {
 		case i < 0:
 			b.pairs = append(b.pairs, p)
@@ -69,20 +74,48 @@ func (l *loader) merge(b *block, t *triggerDraft) {
 			continue // nothing is said
 		}
 		mine, known := p.resolve(l.settings.env)
-		theirs, alsoKnown := b.pairs[i].resolve(l.settings.env)
+		theirs, alsoKnown := in.pairs[i].resolve(l.settings.env)
 		if !known || !alsoKnown || mine == theirs {
 			continue // what is not set is reported when the platform is bound
 		}
-		where := b.pairs[i].src.pos(b.pairs[i].key)
+		where := in.pairs[i].src.pos(in.pairs[i].key)
 		name, _ := p.src.nameOf(p.key)
 		text := fmt.Sprintf("%s differs from the one in %s", strings.TrimSuffix(name, suffix), where)
 		hint := "give it in one place"
 		if slices.Contains(identities, p.property()) {
-			text += ": a second account of a platform is not supported yet"
-			hint = "run a second daemon for it"
+			text += ": it is another account, which the platform's block does not list"
+			hint = "list it in the block, if the platform takes several accounts, or run a second daemon for it"
 		}
 		l.diags = append(l.diags, Diagnostic{SeverityError, p.src.pos(p.key), text, hint})
 	}
+}
+
+// listed returns what a block says of the account that a trigger names, where the block lists several: an entry
+// of a list with the same identity. It is empty when there is none.
+func (l *loader) listed(b *block, t *triggerDraft) *block {
+	named := &block{pairs: t.pairs}
+	i := named.find(accountKey)
+	if i < 0 {
+		return &block{}
+	}
+	id, ok := t.pairs[i].resolve(l.settings.env)
+	for _, list := range b.pairs {
+		if !ok || list.value.Kind != yaml.SequenceNode {
+			continue
+		}
+		for _, n := range list.value.Content {
+			if n.Kind != yaml.MappingNode {
+				continue
+			}
+			entry := newBlock(b.id, place{l: l, src: list.src, node: n, at: n})
+			if i := entry.find(accountKey); i >= 0 {
+				if theirs, known := entry.pairs[i].resolve(l.settings.env); known && theirs == id {
+					return entry
+				}
+			}
+		}
+	}
+	return &block{}
 }
 
 // resolve returns the value in a form that can be compared; ok is false when a variable is not set.

@@ -312,7 +312,10 @@ func TestCredentialsOfTriggers(t *testing.T) {
 		"other lists":            {"{people: [a, b]}", "{people: [a]}", "c.yaml:5:48: error: people differs from the one in c.yaml:3:25"},
 		"another":                {"{token: a}", "{token: b}", "c.yaml:5:48: error: token differs from the one in c.yaml:3:25"},
 		"another, by variables":  {"{token_env: T}", "{token_env: U}", "c.yaml:5:48: error: token differs from the one in c.yaml:3:25"},
-		"another account":        {"{phone_number_id: 1}", "{phone_number_id: 2}", "c.yaml:5:48: error: phone_number_id differs from the one in c.yaml:3:25: a second account of a platform is not supported yet"},
+		"another account":        {"{phone_number_id: 1}", "{phone_number_id: 2}", "c.yaml:5:48: error: phone_number_id differs from the one in c.yaml:3:25: it is another account, which the platform's block does not list"},
+		"one of several":         {"{token: a, lines: [{phone_number_id: 1}, {phone_number_id: 2, token_env: T}]}", "{phone_number_id: 2, token_env: T}", ""},
+		"one of them, its own":   {"{token: a, lines: [{phone_number_id: 2, token: b}]}", "{phone_number_id: 2, token: a}", "c.yaml:5:68: error: token differs from the one in c.yaml:3:64"},
+		"one more":               {"{token: a, lines: [{phone_number_id: 2}]}", "{phone_number_id: 3}", ""},
 		"any key":                {"{secret-1: a}", "{\"secret-1\": b}", "c.yaml:5:48: error: secret-1 differs from the one in c.yaml:3:25"},
 	} {
 		t.Run(name, func(t *testing.T) {

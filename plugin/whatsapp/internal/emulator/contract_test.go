@@ -49,7 +49,7 @@ func TestParserReads(t *testing.T) {
 	}
 	d.taken(t, 1)
 	r.call(t, "POST", path, message("text", object{"body": "hi"}, object{"biz_opaque_callback_data": "tag"}))
-	p := webhook.Parser{Account: "106540352242922"}
+	p := webhook.Parser{Accounts: map[string]bool{"106540352242922": true}}
 	var all chat.Batch
 	for _, body := range d.taken(t, 4) {
 		b := p.Parse(body, time.Now())

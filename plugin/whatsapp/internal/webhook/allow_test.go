@@ -64,7 +64,7 @@ func TestRefusal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := (&webhook.Parser{Account: account, Allow: list}).Parse(body, received)
+	b := (&webhook.Parser{Accounts: accounts, Allow: list}).Parse(body, received)
 	if len(b.Messages) != 2 || b.Messages[0].Refusal == nil || b.Messages[1].Refusal != nil {
 		t.Fatalf("%+v", b.Messages)
 	}
@@ -87,7 +87,7 @@ func TestForeignContact(t *testing.T) {
 		"two unnamed":        `"contacts":[{"user_id":"DE.1"}],"messages":[{"id":"1","from":"4915155509876","type":"text","text":{}},{"id":"2","from":"4915155509877","type":"text","text":{}}]`,
 		"number as username": `"contacts":[{"profile":{"name":"+4915155501234","username":"@4915155501234"},"user_id":"DE.2"}],"messages":[{"id":"1","from_user_id":"DE.2","type":"text","text":{}}]`,
 	} {
-		b := (&webhook.Parser{Account: account, Allow: list}).Parse([]byte(
+		b := (&webhook.Parser{Accounts: accounts, Allow: list}).Parse([]byte(
 			`{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":{`+
 				`"metadata":{"phone_number_id":"`+account+`"},`+value+`}}]}]}`), received)
 		if len(b.Messages) == 0 {

@@ -51,11 +51,11 @@ func BenchmarkWebhook(b *testing.B) {
 	}{{"typical", typical()}, {"status", status()}, {"thousand", thousand()}} {
 		b.Run(c.name, func(b *testing.B) {
 			headers := []chat.Header{{Name: webhook.SignatureHeader, Value: "sha256=" + sign(secret, c.body)}}
-			p := &webhook.Parser{Account: account}
+			p := &webhook.Parser{Accounts: accounts}
 			b.SetBytes(int64(len(c.body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if webhook.Signature(secret, headers, c.body) != "" {
+				if webhook.Signature([]string{string(secret)}, headers, c.body) != "" {
 					b.Fatal("refused")
 				}
 				if got := p.Parse(c.body, received); len(got.Issues) > 0 {

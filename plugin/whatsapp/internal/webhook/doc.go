@@ -7,7 +7,7 @@
 //     whatever it has inside.
 //   - Nothing that one part of a webhook has wrong costs another part: what cannot be understood becomes an
 //     issue that names its place.
-//   - Only what the configured phone number received comes out; the rest becomes an issue.
+//   - Only what the configured phone numbers received comes out; the rest becomes an issue.
 //   - Ids, times and codes may be strings or numbers, and every member may be missing.
 //
 // A user is known by phone number where Meta tells it, else by the user id that Meta scopes to the business;

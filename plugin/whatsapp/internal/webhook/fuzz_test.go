@@ -53,7 +53,7 @@ func FuzzSignature(f *testing.F) {
 	f.Add("", body)
 	f.Add("sha1=00", []byte{})
 	f.Fuzz(func(t *testing.T, value string, body []byte) {
-		refused := webhook.Signature(secret, []chat.Header{{Name: webhook.SignatureHeader, Value: value}}, body)
+		refused := webhook.Signature([]string{string(secret)}, []chat.Header{{Name: webhook.SignatureHeader, Value: value}}, body)
 		right := bytes.EqualFold([]byte(value), []byte("sha256="+sign(secret, body))) && len(value) > 6 && value[:7] == "sha256="
 		if (refused == "") != right {
 			t.Errorf("%q: refused %q, right %v", value, refused, right)

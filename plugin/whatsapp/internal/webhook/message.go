@@ -27,7 +27,7 @@ func (r *reading) message(path string, raw json.RawMessage, v *value) {
 		return
 	}
 	out := chat.Message{
-		ID: id, Platform: Platform, Account: r.Account, ChannelID: user.ID, User: user,
+		ID: id, Platform: Platform, Account: string(v.Metadata.PhoneNumberID), ChannelID: user.ID, User: user,
 		SentAt: seconds(graph.Scalar(word(m["timestamp"]))), ReceivedAt: r.receivedAt, Raw: raw,
 	}
 	if group := word(m["group_id"]); group != "" {

@@ -41,7 +41,7 @@ func (r *reading) notice(path string, en entry, c change) {
 }
 
 // accountError reads an error that is about the number, not about a message.
-func (r *reading) accountError(path string, en entry, raw json.RawMessage) {
+func (r *reading) accountError(path string, en entry, raw json.RawMessage, account string) {
 	e, ok := graph.DecodeError(raw)
 	if !ok {
 		r.issue(path, MalformedValue, "the error has neither a code nor a message", raw)
@@ -53,7 +53,7 @@ func (r *reading) accountError(path string, en entry, raw json.RawMessage) {
 		summary += "; " + report.Hint
 	}
 	n := chat.Notice{
-		ID: noticeID(en, "errors", raw), Platform: Platform, Account: r.Account, Kind: "error", Summary: summary,
+		ID: noticeID(en, "errors", raw), Platform: Platform, Account: account, Kind: "error", Summary: summary,
 		At: seconds(en.Time),
 	}
 	r.keep(&n, raw)

@@ -31,10 +31,10 @@ const (
 
 const maxIssueRaw = 4 << 10
 
-// Parser reads webhooks for one phone number. It may be used by many goroutines.
+// Parser reads webhooks for the phone numbers of an app. It may be used by many goroutines.
 type Parser struct {
-	// Account is the phone number id.
-	Account string
+	// Accounts are the phone number ids.
+	Accounts map[string]bool
 	// Allow says who may write; nil lets everybody.
 	Allow *AllowList
 }

@@ -21,6 +21,8 @@ var update = flag.Bool("update", false, "write the golden files")
 
 const account = "200300400500600"
 
+var accounts = map[string]bool{account: true}
+
 var received = time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)
 
 // outcome is a batch as the golden files have it, without the raw parts.
@@ -66,7 +68,7 @@ func TestWebhooks(t *testing.T) {
 }
 
 func parse(body []byte) chat.Batch {
-	return (&webhook.Parser{Account: account}).Parse(body, received)
+	return (&webhook.Parser{Accounts: accounts}).Parse(body, received)
 }
 
 func print(t *testing.T, b chat.Batch) []byte {

@@ -3,6 +3,7 @@ package webhook
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"strings"
 
@@ -19,9 +20,11 @@ const (
 	SignatureMismatch  = "SIGNATURE_MISMATCH"
 )
 
-// Signature checks the HMAC of the raw body with the app secret. It returns "" when the request is from
-// Meta, else the reason. Nothing of the header is repaired: one header, "sha256=", 64 hex digits.
-func Signature(secret []byte, headers []chat.Header, body []byte) (refused string) {
+// Signature checks the HMAC of the raw body with the app secrets that are valid now: more than one while a secret
+// is being changed. It returns "" when the request is from Meta, else the reason. Nothing of the header is
+// repaired: one header, "sha256=", 64 hex digits. All secrets are tried, so that the time does not tell which one
+// fits.
+func Signature(secrets []string, headers []chat.Header, body []byte) (refused string) {
 	var values []string
 	for _, h := range headers {
 		if strings.EqualFold(h.Name, SignatureHeader) {
@@ -31,7 +34,7 @@ func Signature(secret []byte, headers []chat.Header, body []byte) (refused strin
 	if len(values) == 0 || len(values) == 1 && values[0] == "" {
 		return SignatureMissing
 	}
-	if len(values) > 1 || len(secret) == 0 {
+	if len(values) > 1 {
 		return SignatureMalformed
 	}
 	digits, prefixed := strings.CutPrefix(values[0], "sha256=")
@@ -42,9 +45,16 @@ func Signature(secret []byte, headers []chat.Header, body []byte) (refused strin
 	if err != nil {
 		return SignatureMalformed
 	}
-	mac := hmac.New(sha256.New, secret)
-	mac.Write(body)
-	if !hmac.Equal(mac.Sum(nil), claimed) {
+	same := 0
+	for _, secret := range secrets {
+		if secret == "" {
+			continue // anybody could sign with it
+		}
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		same |= subtle.ConstantTimeCompare(mac.Sum(nil), claimed)
+	}
+	if same != 1 {
 		return SignatureMismatch
 	}
 	return ""

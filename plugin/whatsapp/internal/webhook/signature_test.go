@@ -60,7 +60,7 @@ func TestSignature(t *testing.T) {
 		"hash without HMAC":    {[]chat.Header{{Name: header, Value: "sha256=" + hex.EncodeToString(plain[:])}}, webhook.SignatureMismatch},
 		"one digit is another": {[]chat.Header{{Name: header, Value: "sha256=" + flip(good)}}, webhook.SignatureMismatch},
 	} {
-		if got := webhook.Signature(secret, c.headers, body); got != c.want {
+		if got := webhook.Signature([]string{string(secret)}, c.headers, body); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -78,7 +78,7 @@ func flip(digits string) string {
 func TestSignatureWithoutSecret(t *testing.T) {
 	t.Parallel()
 	headers := []chat.Header{{Name: webhook.SignatureHeader, Value: "sha256=" + sign(nil, []byte("{}"))}}
-	if got := webhook.Signature(nil, headers, []byte("{}")); got == "" {
+	if got := webhook.Signature([]string{""}, headers, []byte("{}")); got == "" {
 		t.Error("accepted")
 	}
 }

@@ -40,8 +40,8 @@ var statuses = map[string]chat.ReceiptStatus{
 	"deleted":   chat.ReceiptDeleted,
 }
 
-// status reads one status.
-func (r *reading) status(path string, raw json.RawMessage) {
+// status reads one status of a message that account has sent.
+func (r *reading) status(path string, raw json.RawMessage, account string) {
 	var s status
 	if absent(raw) || json.Unmarshal(raw, &s) != nil || !readable(raw) {
 		r.issue(path, MalformedStatus, "the status is not an object of right UTF-8", raw)
@@ -57,7 +57,7 @@ func (r *reading) status(path string, raw json.RawMessage) {
 	out := chat.Receipt{
 		// A message has one status of a kind per recipient, and in a group many recipients.
 		ID:       strings.Join([]string{string(s.ID), string(s.Status), recipient}, ":"),
-		Platform: Platform, Account: r.Account,
+		Platform: Platform, Account: account,
 		MessageID: string(s.ID), DeliveryID: string(s.CallbackData),
 		Status: statuses[string(s.Status)], PlatformStatus: string(s.Status),
 		RecipientID: recipient, At: seconds(s.Timestamp),

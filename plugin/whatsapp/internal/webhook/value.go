@@ -54,10 +54,10 @@ func (r *reading) live(path string, en entry, raw json.RawMessage) {
 		r.message(nth(path+"/messages", i), m, &v)
 	}
 	for i, s := range v.Statuses {
-		r.status(nth(path+"/statuses", i), s)
+		r.status(nth(path+"/statuses", i), s, account)
 	}
 	for i, e := range v.Errors {
-		r.accountError(nth(path+"/errors", i), en, e)
+		r.accountError(nth(path+"/errors", i), en, e, account)
 	}
 }
 
@@ -100,12 +100,12 @@ func contactPieces(raw json.RawMessage) contact {
 	}
 }
 
-// ours reports whether a value is for the configured number; if not, it says so.
+// ours reports whether a value is for a configured number; if not, it says so.
 func (r *reading) ours(path, account, dropped string) bool {
-	switch account {
-	case r.Account:
+	switch {
+	case r.Accounts[account]:
 		return true
-	case "":
+	case account == "":
 		r.issue(path, AccountMissing, "nothing says which phone number it is for; "+dropped+" dropped", nil)
 	default:
 		// What another number received is not ours to keep, so there is no raw part.
