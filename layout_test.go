@@ -93,6 +93,7 @@ var rules = []rule{
 		[]string{"connectrpc.com/connect", "google.golang.org/protobuf", "google.golang.org/genproto"},
 		"the only room that knows aof.host.v1",
 	},
+	{"host/internal/console", nil, nil, "a page and how it is served"},
 	{
 		"host",
 		[]string{"self", "sdk/chat", "sdk/version", "proto/gen/aof/host"},

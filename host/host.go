@@ -93,6 +93,8 @@ type daemon struct {
 	serving   func(string)
 	address   string // of the webhook listener; empty until it listens
 
+	adminAddress string // of the admin listener; empty: there is none
+
 	metrics   *telemetry.Metrics
 	store     store.Store
 	catalog   *catalog.Catalog
@@ -161,7 +163,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	defer func() { stop(); <-kept }()
 	err := d.servers.serve(ctx, func() {
 		d.log.Info("aofd serves", "version", version.String(), "address", d.address, "platforms", len(d.platforms),
-			"agents", len(d.cfg.Agents), "data", d.cfg.DataDir)
+			"agents", len(d.cfg.Agents), "data", d.cfg.DataDir, "admin", d.adminAddress)
 		if d.serving != nil {
 			d.serving(d.address)
 		}

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/aof-dev/aofd/host/internal/api"
 	"github.com/aof-dev/aofd/host/internal/catalog"
+	"github.com/aof-dev/aofd/host/internal/console"
 	"github.com/aof-dev/aofd/host/internal/ingress"
 	"github.com/aof-dev/aofd/sdk/version"
 )
@@ -33,51 +36,86 @@ const (
 // asked to deliver it again.
 const storeTimeout = 10 * time.Second
 
-// servers are the two listeners: webhooks for the world behind a reverse proxy, and the admin socket for
-// this machine's operator.
+// servers are the listeners: webhooks for the world behind a reverse proxy, the admin socket for this machine's
+// operator, and, when one is configured, the admin listener for browsers and other machines.
 type servers struct {
-	web, admin        *http.Server
-	webAt, adminAt    net.Listener
-	certFile, keyFile string
+	list     []*server
+	stopping chan struct{} // closed when they are to end, so that streams do
+	once     sync.Once
 }
 
-// build opens both listeners; nothing is served yet.
-func (s *servers) build(d *daemon, plan *planner) (err error) {
-	cfg := d.cfg.Server
-	s.certFile, s.keyFile = cfg.TLSCertFile, cfg.TLSKeyFile
+// server is one listener and what is served there.
+type server struct {
+	*http.Server
+	at                net.Listener
+	certFile, keyFile string // both or neither
+}
+
+// build opens all listeners; nothing is served yet.
+func (s *servers) build(d *daemon, plan *planner) error {
+	s.stopping = make(chan struct{})
 	quiet := slog.NewLogLogger(d.log.Handler(), slog.LevelDebug)
-	s.web = &http.Server{
+	services := api.Handler(d)
+	socket, err := api.Listen(d.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	s.list = append(s.list, &server{Server: adminServer(services, quiet), at: socket})
+	if admin := d.cfg.Admin; admin.Listen != "" {
+		page := console.Handler(console.Settings{})
+		srv := adminServer(api.Guard{Token: admin.Token}.Protect(services, page), quiet)
+		at, err := s.listen(srv, admin.Listen, admin.TLSCertFile, admin.TLSKeyFile)
+		if err != nil {
+			return fmt.Errorf("listen for the admin API on %s: %w: choose another spec.admin.listen", admin.Listen, err)
+		}
+		d.adminAddress = at
+	}
+	cfg := d.cfg.Server
+	address := net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port))
+	if d.address, err = s.listen(&http.Server{
 		Handler: d.routes(plan), ErrorLog: quiet, MaxHeaderBytes: 64 << 10,
 		ReadHeaderTimeout: min(10*time.Second, cfg.Timeout), ReadTimeout: cfg.Timeout,
 		WriteTimeout: cfg.Timeout + storeTimeout, IdleTimeout: 2 * time.Minute,
-	}
-	s.admin = &http.Server{Handler: api.Handler(d), ErrorLog: quiet, ReadHeaderTimeout: 10 * time.Second}
-	s.admin.Protocols = new(http.Protocols)
-	s.admin.Protocols.SetHTTP1(true)
-	s.admin.Protocols.SetUnencryptedHTTP2(true) // for gRPC clients
-	if s.adminAt, err = api.Listen(d.cfg.DataDir); err != nil {
-		return err
-	}
-	address := net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port))
-	if s.webAt, err = net.Listen("tcp", address); err != nil {
+	}, address, cfg.TLSCertFile, cfg.TLSKeyFile); err != nil {
 		return fmt.Errorf("listen for webhooks on %s: %w: choose another spec.server.port or --port", address, err)
 	}
-	d.address = s.webAt.Addr().String()
-	s.webAt = netutil.LimitListener(s.webAt, maxConnections)
 	return nil
+}
+
+// adminServer takes gRPC beside HTTP/1.1.
+func adminServer(h http.Handler, quiet *log.Logger) *http.Server {
+	srv := &http.Server{
+		Handler: h, ErrorLog: quiet, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		IdleTimeout: 2 * time.Minute, Protocols: new(http.Protocols),
+	}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetHTTP2(true)
+	srv.Protocols.SetUnencryptedHTTP2(true) // for gRPC clients
+	return srv
+}
+
+// listen opens a TCP listener and returns its address.
+func (s *servers) listen(srv *http.Server, address, certFile, keyFile string) (string, error) {
+	at, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", err
+	}
+	s.list = append(s.list, &server{srv, netutil.LimitListener(at, maxConnections), certFile, keyFile})
+	return at.Addr().String(), nil
 }
 
 // serve serves until ctx ends or a listener fails, and stops. It returns the error of the listener, nil at
 // the end of ctx. ready is called once when requests are taken.
 func (s *servers) serve(ctx context.Context, ready func()) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if s.certFile != "" {
-			return s.web.ServeTLS(s.webAt, s.certFile, s.keyFile)
-		}
-		return s.web.Serve(s.webAt)
-	})
-	group.Go(func() error { return s.admin.Serve(s.adminAt) })
+	for _, srv := range s.list {
+		group.Go(func() error {
+			if srv.certFile != "" {
+				return srv.ServeTLS(srv.at, srv.certFile, srv.keyFile)
+			}
+			return srv.Serve(srv.at)
+		})
+	}
 	ready()
 	<-ctx.Done()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopHTTP)
@@ -91,17 +129,23 @@ func (s *servers) serve(ctx context.Context, ready func()) error {
 
 // stop lets the requests in flight end until ctx does, then cuts them. It may be called again.
 func (s *servers) stop(ctx context.Context) {
-	for _, srv := range []*http.Server{s.web, s.admin} {
-		if srv != nil && srv.Shutdown(ctx) != nil {
+	s.once.Do(func() {
+		if s.stopping != nil {
+			close(s.stopping)
+		}
+	})
+	for _, srv := range s.list {
+		if srv.Shutdown(ctx) != nil {
 			_ = srv.Close() // the deadline is over; what was not answered is delivered again
 		}
 	}
-	for _, l := range []net.Listener{s.webAt, s.adminAt} {
-		if l != nil {
-			_ = l.Close() // closed already when it was served
-		}
+	for _, srv := range s.list {
+		_ = srv.at.Close() // closed already when it was served
 	}
 }
+
+// Stopping implements api.Daemon.
+func (d *daemon) Stopping() <-chan struct{} { return d.servers.stopping }
 
 // routes are the paths of the webhook listener.
 func (d *daemon) routes(plan *planner) http.Handler {

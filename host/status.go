@@ -36,8 +36,8 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	}
 	out := api.Status{
 		Version: version.String(), StartedAt: d.startedAt, Reasons: d.reasons(ctx), Backlog: backlog,
-		WebhookAddress: d.address,
-		Config:         api.Config{File: d.cfg.File, LoadedAt: d.startedAt, Generation: 1},
+		WebhookAddress: d.address, AdminAddress: d.adminAddress,
+		Config: api.Config{File: d.cfg.File, LoadedAt: d.startedAt, Generation: 1},
 	}
 	for _, p := range d.platforms {
 		st := p.status()

@@ -41,6 +41,7 @@ func configFlags(cmd *cobra.Command, path *string, o *config.Overrides, strict *
 	f.StringVarP(path, "config", "c", "", "DaemonConfig file")
 	f.IntVarP(&o.Port, "port", "p", 0, "port of the webhook listener (overrides spec.server.port)")
 	f.StringVar(&o.Host, "host", "", "address of the webhook listener (overrides spec.server.host)")
+	f.StringVar(&o.AdminListen, "admin-listen", "", "address of the admin API and console, such as 127.0.0.1:9090 (overrides spec.admin.listen)")
 	f.StringVar(&o.PluginsDir, "plugins-dir", "", "folder of the plugins (default: plugins beside aofd, then ./plugins)")
 	f.StringVar(&o.DataDir, "data-dir", "", "folder of the daemon's data (default: ./data)")
 	f.StringVar(&o.AgentsDir, "agents-dir", "", "folder of agent files (overrides spec.agents)")

@@ -20,6 +20,8 @@ type Daemon interface {
 	Plugins() []Plugin
 	Agents() []Agent
 	Trace(ctx context.Context, id string) ([]store.TraceEvent, error)
+	// Stopping is closed when streams are to end.
+	Stopping() <-chan struct{}
 }
 
 // Status is how the daemon is.

@@ -26,6 +26,8 @@ type daemon struct {
 func (d daemon) Status(context.Context) (api.Status, error) { return d.status, d.err }
 func (d daemon) Plugins() []api.Plugin                      { return []api.Plugin{{ID: "echo", State: "ready"}} }
 
+func (d daemon) Stopping() <-chan struct{} { return nil }
+
 func (d daemon) Agents() []api.Agent { return []api.Agent{{Name: "a", Runner: "exec"}} }
 
 func (d daemon) Trace(_ context.Context, id string) ([]store.TraceEvent, error) {

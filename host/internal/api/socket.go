@@ -1,18 +1,14 @@
 package api
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"github.com/aof-dev/aofd/proto/gen/aof/host/v1/hostv1connect"
 )
 
 // maxSocketPath is what every Unix takes for the path of a socket, with some room.
@@ -69,29 +65,4 @@ func privateDir(dir string) error {
 		return fmt.Errorf("%s must be a folder of your own that others cannot write to", dir)
 	}
 	return nil
-}
-
-// ErrNoDaemon means that no daemon listens for that data directory.
-var ErrNoDaemon = errors.New("no daemon runs with this data directory")
-
-// Dial returns a client of the daemon with that data directory. It fails with ErrNoDaemon when none runs.
-func Dial(ctx context.Context, dataDir string) (hostv1connect.HostServiceClient, error) {
-	path, err := SocketPath(dataDir)
-	if err != nil {
-		return nil, err
-	}
-	dial := func(ctx context.Context) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	}
-	conn, err := dial(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%w (%s): start one with `aofd serve`, or name its folder with --data-dir: %w",
-			ErrNoDaemon, path, err)
-	}
-	_ = conn.Close() // it was only to tell early that somebody listens
-	client := &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
-	}}
-	return hostv1connect.NewHostServiceClient(client, "http://aofd"), nil
 }

@@ -12,6 +12,7 @@ type Config struct {
 	File      string // path of the DaemonConfig; empty when everything came from flags
 	Name      string // metadata.name
 	Server    Server
+	Admin     Admin
 	Platforms []Platform // in the order of the file; disabled ones are left out
 	Agents    []Agent    // by name
 	Triggers  []Trigger  // by file name, then document order; disabled ones are left out
@@ -32,6 +33,15 @@ type Server struct {
 	CORS         bool
 	TLSCertFile  string // both or neither
 	TLSKeyFile   string
+}
+
+// Admin is the listener of the admin API and the console, for browsers and for other machines. The admin
+// socket is there without it.
+type Admin struct {
+	Listen      string // host:port, port 0 takes a free one; empty: there is no listener
+	Token       string // what callers must know; empty, on the loopback only: nothing
+	TLSCertFile string // both or neither
+	TLSKeyFile  string
 }
 
 // Runtime bounds what agents may do.

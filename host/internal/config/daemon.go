@@ -27,6 +27,7 @@ func (l *loader) readDaemon(root place) {
 	spec.isMapping()
 	warnUnused(spec.knownKeys())
 	l.readServer(spec.child("server"))
+	l.readAdmin(spec.child("admin"))
 	l.readPlatforms(spec.child("platforms"))
 	l.readRuntime(spec.child("runtime"))
 	l.readSettings(spec.child("settings"))
@@ -51,14 +52,19 @@ func (l *loader) readServer(p place) {
 	if host := p.child("host"); !isHost(l.cfg.Server.Host) {
 		host.errorf("", "%s must be a host name or an IP address", host.key)
 	}
-	tls := p.child("tls")
-	tls.isMapping()
-	tls.knownKeys()
-	enabled, cert, key := tls.child("enabled"), tls.child("cert_file"), tls.child("key_file")
+	l.cfg.Server.TLSCertFile, l.cfg.Server.TLSKeyFile = serverTLS(p.child("tls"))
+}
+
+// serverTLS reads the files of a listener with HTTPS; empty: it has none.
+func serverTLS(p place) (certFile, keyFile string) {
+	p.isMapping()
+	p.knownKeys()
+	enabled, cert, key := p.child("enabled"), p.child("cert_file"), p.child("key_file")
 	on := enabled.boolean()
 	if on || !enabled.given() && (cert.given() || key.given()) {
-		l.cfg.Server.TLSCertFile, l.cfg.Server.TLSKeyFile = bothFiles(cert, key)
+		return bothFiles(cert, key)
 	}
+	return "", ""
 }
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([\w.-]*[\w.])?$`)
@@ -185,6 +191,10 @@ func (l *loader) override() {
 	}
 	if o.PluginsDir != "" {
 		c.PluginDirs = []string{l.settings.abs(o.PluginsDir)}
+	}
+	if o.AdminListen != "" {
+		c.Admin.Listen = o.AdminListen
+		l.checkAdmin(func(hint, text string) { l.errorf(hint, "--admin-listen "+text) })
 	}
 	c.LogLevel = l.overrideWord("--log-level", o.LogLevel, c.LogLevel, logLevels)
 	c.LogFormat = l.overrideWord("--log-format", o.LogFormat, c.LogFormat, logFormats)

@@ -23,6 +23,7 @@ kind: DaemonConfig
 metadata: {name: c}
 spec:
   server: {port: 3000, tls: {enabled: no}}
+  admin: {listen: "127.0.0.1:1", token: MARK}
   platforms:
     chatter:
       token: MARK

@@ -36,6 +36,7 @@ type Overrides struct {
 	TriggersDir string
 	LogLevel    string
 	LogFormat   string
+	AdminListen string
 }
 
 func (s Settings) env(name string) (string, bool) {

@@ -1,0 +1,7 @@
+//go:build noui
+
+package console
+
+import "io/fs"
+
+var assets fs.FS
