@@ -56,6 +56,9 @@ func interactive(p part, out *chat.Message) error {
 		return nil
 	default:
 		set(out, "interactive_type", kind)
+		if len(reply) > 0 {
+			i.Data = m[kind]
+		}
 		if i.ID == "" {
 			i.ID = kind
 		}
@@ -88,7 +91,10 @@ func form(reply map[string]json.RawMessage, out *chat.Message) {
 			answers = json.RawMessage(s)
 		}
 	}
-	if !absent(answers) {
-		i.Data = answers
+	if absent(answers) {
+		return
 	}
+	i.Data = answers
+	members, _ := object(answers)
+	set(out, "flow_token", word(members["flow_token"]))
 }

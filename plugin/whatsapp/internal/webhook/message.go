@@ -68,6 +68,7 @@ func (r *reading) quote(path string, raw json.RawMessage, out *chat.Message) {
 	var c struct {
 		ID        graph.Scalar    `json:"id"`
 		From      graph.Scalar    `json:"from"`
+		FromUser  graph.Scalar    `json:"from_user_id"`
 		Forwarded graph.Scalar    `json:"forwarded"`
 		Often     graph.Scalar    `json:"frequently_forwarded"`
 		Product   json.RawMessage `json:"referred_product"`
@@ -79,6 +80,7 @@ func (r *reading) quote(path string, raw json.RawMessage, out *chat.Message) {
 	out.ReplyTo = string(c.ID)
 	out.Forwarded = c.Forwarded == "true" || c.Often == "true"
 	set(out, "context_from", string(c.From))
+	set(out, "context_from_user_id", string(c.FromUser))
 	if c.Often == "true" {
 		set(out, "frequently_forwarded", "true")
 	}

@@ -27,17 +27,13 @@ func (r *reading) notice(path string, en entry, c change) {
 	if account != "" && !r.ours(path, account, "a notice of "+kind) {
 		return
 	}
-	n := chat.Notice{
-		ID: noticeID(en, string(c.Field), c.Value), Platform: Platform, Account: account, Kind: kind,
-		Summary: "Meta reports " + kind, At: seconds(en.Time),
+	r.keep(&chat.Notice{
+		ID: contentID("notice-", en, string(c.Field), c.Value), Platform: Platform, Account: account, Kind: kind,
+		Summary: summary(kind, members), At: seconds(en.Time),
+	}, c.Value)
+	if kind == "user_id_update" {
+		r.userIDs(path, account, en, members["user_id_update"])
 	}
-	for _, name := range []string{"event", "decision", "type", "status"} {
-		if what := snake(word(members[name])); what != "" {
-			n.Summary += ": " + what
-			break
-		}
-	}
-	r.keep(&n, c.Value)
 }
 
 // accountError reads an error that is about the number, not about a message.
@@ -53,7 +49,7 @@ func (r *reading) accountError(path string, en entry, raw json.RawMessage, accou
 		summary += "; " + report.Hint
 	}
 	n := chat.Notice{
-		ID: noticeID(en, "errors", raw), Platform: Platform, Account: account, Kind: "error", Summary: summary,
+		ID: contentID("notice-", en, "errors", raw), Platform: Platform, Account: account, Kind: "error", Summary: summary,
 		At: seconds(en.Time),
 	}
 	r.keep(&n, raw)
@@ -71,12 +67,12 @@ func (r *reading) keep(n *chat.Notice, raw json.RawMessage) {
 	r.out.Notices = append(r.out.Notices, *n)
 }
 
-// noticeID is made from the content, as Meta gives notices no id: the same bytes again are the same notice.
-func noticeID(en entry, what string, raw []byte) string {
+// contentID is made from the content, for what Meta gives no id: the same bytes again are the same event.
+func contentID(prefix string, en entry, what string, raw []byte) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%q %q %q ", en.ID, en.Time, what) // a hash never fails
 	h.Write(raw)
-	return "notice-" + hex.EncodeToString(h.Sum(nil)[:16])
+	return prefix + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // snake makes a word of Meta's a word of ours: lower case, digits and underscores, of bounded length.

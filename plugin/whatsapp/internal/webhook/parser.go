@@ -2,7 +2,9 @@ package webhook
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,6 +86,9 @@ func seconds(s graph.Scalar) time.Time {
 	}
 	return time.Unix(n, 0).UTC()
 }
+
+// numbers are the configured phone number ids, in order.
+func (p *Parser) numbers() []string { return slices.Sorted(maps.Keys(p.Accounts)) }
 
 // at appends a member to a JSON pointer.
 func at(path, member string) string {

@@ -29,8 +29,10 @@ func (v *value) sender(m map[string]json.RawMessage) (user chat.User, keyHash st
 	if word(m["type"]) == "system" {
 		s, _ := object(m["system"])
 		ids = append(ids, word(s["customer"]))
-		if !slices.ContainsFunc(ids, nonempty) {
-			ids = append(ids, word(s["wa_id"]), word(s["user_id"]))
+		// Whoever has another user id is known by the new one. Whoever has another phone number still writes from
+		// the old one here.
+		if word(s["type"]) == userIDChanged || !slices.ContainsFunc(ids, nonempty) {
+			ids = append(ids, word(s["wa_id"]), word(s["user_id"]), word(s["parent_user_id"]))
 		}
 	}
 	user.ID, user.Aliases = name(ids)

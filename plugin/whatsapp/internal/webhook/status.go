@@ -102,6 +102,7 @@ func (s *status) facts(out *chat.Receipt, inGroup bool) {
 		add(m, "pricing_model", word(pricing["pricing_model"]))
 		add(m, "pricing_type", word(pricing["type"]))
 		add(m, "pricing_category", word(pricing["category"]))
+		add(m, "pricing_cost", word(pricing["cost"]))
 	}
 	if !absent(s.Conversation) {
 		conversation, _ := object(s.Conversation)

@@ -27,7 +27,7 @@ func system(p part, out *chat.Message) error {
 	case "user_changed_number", "customer_changed_number":
 		s.PreviousID = either(word(p.message["from"]), word(m["customer"]))
 		s.CurrentID = either(word(m["wa_id"]), word(m["new_wa_id"]))
-	case "user_changed_user_id":
+	case userIDChanged:
 		s.PreviousID, s.CurrentID = word(p.message["from_user_id"]), word(m["user_id"])
 		set(out, "parent_user_id", word(m["parent_user_id"]))
 		set(out, "wa_id", word(m["wa_id"]))
@@ -40,7 +40,20 @@ func system(p part, out *chat.Message) error {
 		}
 		s.CurrentID = either(s.CurrentID, said[2])
 	}
+	out.SemanticKey = renamed(s)
 	return nil
+}
+
+// userIDChanged is Meta's type of the event that a user has another user id.
+const userIDChanged = "user_changed_user_id"
+
+// renamed is the same for all that tell of one change of an id: Meta tells it as a message and in a field of its
+// own. It is empty when the change is not known.
+func renamed(s *chat.System) string {
+	if s.PreviousID == "" || s.CurrentID == "" {
+		return ""
+	}
+	return "renamed:" + s.PreviousID + ":" + s.CurrentID
 }
 
 func either(a, b string) string {
