@@ -91,6 +91,10 @@ fmt: ## Format Go and proto files
 bench: ## Run the benchmarks of the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./plugin/... ./host/...
 
+.PHONY: model
+model: ## Run the pipeline through 2,000 random fates and compare it with its model
+	$(GO) test ./host -run '^TestModel$$' -rapid.checks=2000 -timeout 30m
+
 .PHONY: fuzz
 fuzz: ## Fuzz each target for a minute
 	@for spec in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \

@@ -22,9 +22,9 @@ const (
 	slotPartial  = 3 // and on
 )
 
-// take decides on a message and has it answered. cut is true when the daemon stops before the end; there is
-// no result then.
-func (s *Stage) take(t store.Turn, log *slog.Logger) (r store.Result, cut bool) {
+// take decides on a message and has it answered. cut is true when the daemon stops before the end, or held
+// ends, so that another host may answer; there is no result then.
+func (s *Stage) take(held context.Context, t store.Turn, log *slog.Logger) (r store.Result, cut bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			log.Error("bug: a turn panicked", "panic", p, "stack", string(debug.Stack()))
@@ -48,23 +48,23 @@ func (s *Stage) take(t store.Turn, log *slog.Logger) (r store.Result, cut bool) 
 			Status: chat.StatusInfo, Text: "I was away. Please send it again if you still need it.",
 		}), false
 	}
-	plan, err := s.Planner.Plan(s.work, t)
+	plan, err := s.Planner.Plan(held, t)
 	if err != nil {
-		if s.work.Err() != nil {
+		if held.Err() != nil {
 			return r, true
 		}
 		return s.failed(t, "", "ROUTE_FAILED", err.Error()), false
 	}
-	return s.follow(t, plan, log)
+	return s.follow(held, t, plan, log)
 }
 
 // follow does what the plan says. Its results are those of take.
-func (s *Stage) follow(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
+func (s *Stage) follow(held context.Context, t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
 	route := store.TraceEvent{At: time.Now(), Hop: store.HopRoute, Detail: p.Why}
 	var r store.Result
 	switch {
 	case p.Agent != "":
-		return s.run(t, p, log)
+		return s.run(held, t, p, log)
 	case p.Reply != nil:
 		r = s.answer(t, p.Outcome, p.Why, *p.Reply)
 	default:
@@ -103,8 +103,8 @@ func waited(t store.Turn, now time.Time) store.TraceEvent {
 }
 
 // run has an agent answer the message. Its results are those of take.
-func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
-	ctx, cancel := context.WithTimeout(s.work, p.Timeout)
+func (s *Stage) run(held context.Context, t store.Turn, p Plan, log *slog.Logger) (store.Result, bool) {
+	ctx, cancel := context.WithTimeout(held, p.Timeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	history, err := s.Lanes.History(ctx, t.Conversation, p.Agent, p.History)
@@ -121,7 +121,7 @@ func (s *Stage) run(t store.Turn, p Plan, log *slog.Logger) (store.Result, bool)
 		History: history, Deadline: deadline, Command: p.Command, Vars: p.Vars,
 	}, out.emit)
 	stopProgress()
-	if s.work.Err() != nil && end.Final == nil {
+	if held.Err() != nil && end.Final == nil {
 		return store.Result{}, true
 	}
 	r := s.conclude(t, p, end)

@@ -72,6 +72,7 @@ type Settings struct {
 const (
 	lease       = 10 * time.Second // on a lane; also what a call of the store may take
 	renewEvery  = 3 * time.Second
+	renewLead   = time.Second // runs are cut so long before their leases end
 	pollEvery   = time.Second // in case nobody calls Wake
 	maxAttempts = 3           // a message whose turn was cut so often by crashes is given up
 	hostWorkers = 16          // turns that the host answers by itself, at once
@@ -91,7 +92,13 @@ type Stage struct {
 	turns       sync.WaitGroup
 	renewer     sync.WaitGroup // keeps the leases, so it ends last
 	signals     sync.WaitGroup // nobody waits for them but Stop
-	room        chan struct{}  // for signals
+
+	mu    sync.Mutex
+	held  context.Context // ends when the leases may be lost: others may work on the same messages then
+	lapse context.CancelFunc
+	until *time.Timer // calls lapsed unless it is put off
+
+	room chan struct{} // for signals
 }
 
 // New returns a stage that does nothing yet.
@@ -104,6 +111,7 @@ func New(s Settings) *Stage {
 		st.wake[k] = make(chan struct{}, 1)
 	}
 	st.work, st.cut = context.WithCancel(context.Background())
+	st.held, st.lapse = context.WithCancel(st.work)
 	return st
 }
 
@@ -112,6 +120,7 @@ func (s *Stage) Start() {
 	s.dispatchers.Go(func() { s.dispatch(store.LaneTurn, s.MaxConcurrent) })
 	s.dispatchers.Go(func() { s.dispatch(store.LaneNow, hostWorkers) })
 	s.dispatchers.Go(func() { s.dispatch(store.LaneBusy, hostWorkers) })
+	s.until = time.AfterFunc(lease-renewLead, s.lapsed)
 	s.renewer.Go(s.renew)
 }
 
@@ -183,6 +192,7 @@ func (s *Stage) claim(kind store.LaneKind, free chan struct{}) bool {
 	}
 	ctx, cancel := context.WithTimeout(s.work, lease)
 	defer cancel()
+	held := s.tenure()
 	turns, err := s.Lanes.Claim(ctx, s.Owner, kind, n, lease)
 	if err != nil {
 		if s.work.Err() == nil {
@@ -193,7 +203,7 @@ func (s *Stage) claim(kind store.LaneKind, free chan struct{}) bool {
 	for _, t := range turns {
 		<-free
 		s.turns.Go(func() {
-			s.handle(t)
+			s.handle(held, t)
 			free <- struct{}{}
 			s.wakeLane(kind)
 		})
@@ -203,6 +213,7 @@ func (s *Stage) claim(kind store.LaneKind, free chan struct{}) bool {
 
 // renew keeps the leases of everything that this process holds, until the last turn is over.
 func (s *Stage) renew() {
+	defer s.until.Stop()
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
 	for {
@@ -211,25 +222,45 @@ func (s *Stage) renew() {
 			return
 		case <-tick.C:
 		}
+		start := time.Now() // the new leases begin later than that
 		ctx, cancel := context.WithTimeout(s.work, renewEvery)
-		if err := s.Lanes.Renew(ctx, s.Owner, lease); err != nil && s.work.Err() == nil {
+		err := s.Lanes.Renew(ctx, s.Owner, lease)
+		cancel()
+		switch {
+		case err == nil:
+			s.until.Reset(lease - renewLead - time.Since(start))
+		case s.work.Err() == nil:
 			s.Logger.Error("leases could not be renewed; turns may be repeated", "err", err)
 		}
-		cancel()
 	}
 }
 
+// lapsed cuts all runs: their leases end, and another host may begin to work on their messages. What they
+// would say is void in any case.
+func (s *Stage) lapsed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lapse()
+	s.held, s.lapse = context.WithCancel(s.work)
+	if s.work.Err() == nil {
+		s.until.Reset(lease - renewLead) // for what is claimed before the next renewal
+	}
+}
+
+// tenure returns a context that ends when the leases of the turns that are claimed now may be lost.
+func (s *Stage) tenure() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
 // handle takes one turn from claim to outcome.
-func (s *Stage) handle(t store.Turn) {
+func (s *Stage) handle(held context.Context, t store.Turn) {
 	start := time.Now()
 	log := s.Logger.With("cause", t.Cause)
-	r, cut := s.take(t, log)
+	r, cut := s.take(held, t, log)
 	if cut {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.work), lease)
-		defer cancel()
-		if err := s.Lanes.Release(ctx, t); err != nil && !errors.Is(err, store.ErrFenced) {
-			log.Warn("the message could not be given back; its lease runs out by itself", "err", err)
-		}
+		s.giveBack(t, log)
 		return
 	}
 	r.Trace = append(r.Trace, store.TraceEvent{
@@ -259,24 +290,38 @@ func report(log *slog.Logger, t store.Turn, r store.Result, took time.Duration) 
 	log.Log(context.Background(), level, "turn finished", attrs...)
 }
 
+// giveBack frees the lane of a turn that was cut. While the store fails it keeps trying: as long as this
+// process renews its leases, nobody else would take the message.
+func (s *Stage) giveBack(t store.Turn, log *slog.Logger) {
+	s.persist(log, "the message could not be given back", func(ctx context.Context) error { return s.Lanes.Release(ctx, t) })
+}
+
 // finish records the result and reports whether it did. While the store fails it keeps trying, until the
 // lease is lost or the turn is cut.
 func (s *Stage) finish(t store.Turn, r store.Result, log *slog.Logger) bool {
+	return s.persist(log, "the turn's result could not be stored", func(ctx context.Context) error {
+		return s.Lanes.Finish(ctx, t, r)
+	})
+}
+
+// persist makes a write of a turn and reports whether it has its effect. While the store fails it tries again;
+// it gives up when the lease was lost, or when the process ends: the message is still in the inbox then.
+func (s *Stage) persist(log *slog.Logger, failure string, write func(context.Context) error) bool {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.work), lease)
-		err := s.Lanes.Finish(ctx, t, r)
+		err := write(ctx)
 		cancel()
 		switch {
 		case err == nil:
 			return true
 		case errors.Is(err, store.ErrFenced):
-			log.Warn("the turn was taken over; its result is void")
+			log.Warn("the turn was taken over; what it would write is void")
 			return false
 		}
-		log.Error("the turn's result could not be stored; tried again", "err", err)
+		log.Error(failure+"; tried again", "err", err)
 		select {
 		case <-s.work.Done():
-			return false // the message is still in the inbox and will be answered again
+			return false
 		case <-time.After(wait):
 		}
 	}

@@ -29,6 +29,7 @@ type lanes struct {
 	released  []string
 	finishErr []error // of the next calls of Finish
 	noEnqueue bool
+	noRenew   bool
 }
 
 func (l *lanes) Claim(_ context.Context, _ string, k store.LaneKind, n int, _ time.Duration) ([]store.Turn, error) {
@@ -46,7 +47,12 @@ func (l *lanes) Claim(_ context.Context, _ string, k store.LaneKind, n int, _ ti
 	return got, nil
 }
 
-func (l *lanes) Renew(context.Context, string, time.Duration) error { return nil }
+func (l *lanes) Renew(context.Context, string, time.Duration) error {
+	if l.noRenew {
+		return errors.New("store down")
+	}
+	return nil
+}
 
 func (l *lanes) Release(_ context.Context, t store.Turn) error {
 	l.mu.Lock()
@@ -440,4 +446,30 @@ type hangs struct{}
 func (hangs) SendSignal(ctx context.Context, _ string, _ chat.Courtesy) (time.Duration, error) {
 	<-ctx.Done()
 	return 0, ctx.Err()
+}
+
+// When the leases cannot be renewed, runs end before another host may begin to answer the same messages.
+func TestLostLeaseCutsTheRun(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			l := &lanes{waiting: []store.Turn{claimed("1", nil)}, noRenew: lost}
+			var ran time.Duration
+			s := settings(l, toAgent, func(ctx context.Context, _ chat.Run, _ func(chat.Event)) chat.Event {
+				select {
+				case <-ctx.Done():
+				case <-time.After(30 * time.Second):
+				}
+				ran = time.Since(began)
+				return chat.Event{Error: &chat.AgentError{Code: "AGENT_CANCELLED"}}
+			})
+			run(t, s, time.Minute)
+			if lost && (ran >= 10*time.Second || len(l.released) != 1 || len(l.results) != 0) {
+				t.Errorf("ran for %s; released %v, results %v", ran, l.released, l.results)
+			}
+			if !lost && (ran != 30*time.Second || len(l.results) != 1) {
+				t.Errorf("cut after %s; results %v", ran, l.results)
+			}
+		})
+	}
 }

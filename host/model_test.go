@@ -1,0 +1,355 @@
+package host_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/store/sqlite"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// TestModel runs the real stages over a real store through what fate may do to them: webhooks that come again,
+// late, together and under other ids; agents that are slow, fail, hang and panic; sends whose answer is lost,
+// that are put off, refused, cut in half or held; receipts in any order; hosts that are killed between any two
+// writes, stopped, or cut off from the store while another one goes on; pauses. What must hold is written down
+// in check. A failure is shrunk, printed as a plan, and comes again with -rapid.seed.
+func TestModel(t *testing.T) {
+	runs := "25"
+	if testing.Short() {
+		runs = "8"
+	}
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given {
+		if err := flag.Set("rapid.checks", runs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, n := t.TempDir(), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		p := drawPlan(rt)
+		n++
+		var problems []string
+		synctest.Test(t, func(t *testing.T) {
+			s, err := sqlite.Open(t.Context(), filepath.Join(dir, fmt.Sprintf("%d.db", n)), sqlite.Options{
+				Logger: slog.New(slog.DiscardHandler),
+			})
+			if err != nil {
+				problems = []string{err.Error()}
+				return
+			}
+			problems = play(p, s)
+			if err := s.Close(); err != nil {
+				problems = append(problems, err.Error())
+			}
+		})
+		if len(problems) > 0 {
+			rt.Fatalf("%s\nthe plan was:\n%s", strings.Join(problems, "\n"), p)
+		}
+	})
+}
+
+// world is one run of a plan.
+type world struct {
+	plan   *plan
+	store  store.Store
+	limits chat.Limits
+	began  time.Time
+	slots  map[string]*planned // by the ids that their deliveries may have
+	open   atomic.Int64        // things that are still to happen
+
+	mu         sync.Mutex
+	hosts      []*host
+	generation int
+	pausedAt   time.Duration
+	problems   []string
+	causes     []string // in the order of arrival
+	runs       []*agentRun
+	attempts   map[string][]*attempt // by delivery
+	reached    []reached             // in order
+	outcomes   map[string][]outcome  // by cause
+	claims     map[string]int        // of deliveries
+	settles    map[string]int        // of claims: how they ended is stored
+}
+
+// play runs a plan over a store and returns what should not have happened.
+func play(p *plan, s store.Store) []string {
+	w := &world{
+		plan: p, store: s, began: time.Now(), slots: map[string]*planned{}, attempts: map[string][]*attempt{},
+		hosts: make([]*host, p.Hosts), outcomes: map[string][]outcome{}, claims: map[string]int{}, settles: map[string]int{},
+	}
+	for _, m := range p.Messages {
+		for _, id := range w.slotsOf(m) {
+			w.slots[id] = m
+		}
+		if m.With != m.N {
+			continue
+		}
+		h := hook{}
+		for _, o := range p.Messages {
+			if o.With == m.N {
+				h.Messages = append(h.Messages, o.N)
+			}
+		}
+		w.later(m.At, func() { w.post(h) })
+		for _, d := range m.Again {
+			again := h
+			again.Copy = true
+			w.later(m.At+d, func() { w.post(again) })
+		}
+	}
+	for i := range w.hosts {
+		w.hosts[i] = w.boot(i)
+	}
+	for _, b := range p.Troubles {
+		w.later(b.At, func() { w.trouble(b) })
+	}
+	w.settle()
+	w.check()
+	return w.problems
+}
+
+func (w *world) now() time.Duration { return time.Since(w.began) }
+
+// later does something after d. The run goes on until it is done.
+func (w *world) later(d time.Duration, do func()) {
+	w.open.Add(1)
+	time.AfterFunc(d, func() {
+		defer w.open.Add(-1)
+		do()
+	})
+}
+
+// problem notes what should not have happened. The caller holds mu.
+func (w *world) problem(format string, args ...any) {
+	w.problems = append(w.problems, fmt.Sprintf("at %s: ", w.now())+fmt.Sprintf(format, args...))
+}
+
+// outcome is how a turn was finished.
+type outcome struct {
+	epoch   int64
+	Outcome store.Outcome
+	Reason  string
+}
+
+// finished notes how a turn ended. The same turn may say so twice.
+func (w *world) finished(t store.Turn, r store.Result) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o := outcome{t.Epoch, r.Outcome, r.Reason}
+	if !slices.Contains(w.outcomes[t.Cause], o) {
+		w.outcomes[t.Cause] = append(w.outcomes[t.Cause], o)
+	}
+}
+
+func (w *world) claimed(d []store.Delivery) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, d := range d {
+		w.claims[d.ID]++
+	}
+}
+
+func (w *world) settled(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.settles[id]++
+}
+
+func (w *world) arrived(causes []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.causes = append(w.causes, causes...)
+}
+
+// settle waits until nothing more happens, and stops the hosts.
+func (w *world) settle() {
+	for range 1000 {
+		time.Sleep(5 * time.Second)
+		b, err := w.store.Backlog(context.Background())
+		if err == nil && w.open.Load() == 0 && b.InboxPending == 0 && b.OutboxPending == 0 {
+			break
+		}
+	}
+	for _, h := range w.hosts {
+		h.stop(time.Second)
+	}
+}
+
+// check compares what happened with what had to.
+func (w *world) check() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ctx := context.Background()
+	for _, m := range w.plan.Messages {
+		var causes []string
+		for _, c := range w.causes {
+			if event := c[strings.LastIndex(c, "/")+1:]; event == m.eventID(false) || event == m.eventID(true) {
+				causes = append(causes, c)
+			}
+		}
+		if len(causes) != 1 {
+			w.problem("m%d was stored %d times", m.N, len(causes))
+			continue
+		}
+		w.checkTurn(ctx, m, causes[0])
+	}
+	w.checkOrder()
+}
+
+// checkTurn: every message has one outcome, the agent's, and the answers that belong to it.
+func (w *world) checkTurn(ctx context.Context, m *planned, cause string) {
+	if len(w.outcomes[cause]) != 1 {
+		w.problem("m%d has %d outcomes: %+v", m.N, len(w.outcomes[cause]), w.outcomes[cause])
+		return
+	}
+	record := w.outcomes[cause][0]
+	var whole, cut int
+	for _, r := range w.runs {
+		if r.m == m && r.cut {
+			cut++
+		} else if r.m == m {
+			whole++
+		}
+	}
+	want := map[string]store.Outcome{
+		"answer": store.OutcomeAnswered, "nothing": store.OutcomeNothing, "error": store.OutcomeFailed,
+		"panic": store.OutcomeFailed, "hang": store.OutcomeFailed,
+	}[m.Agent.Ends]
+	if want == store.OutcomeNothing && m.Agent.Parts > 0 {
+		want = store.OutcomeAnswered
+	}
+	givenUp := strings.HasPrefix(record.Reason, "GIVEN_UP") && cut+whole >= 2
+	if record.Outcome != want && !givenUp {
+		w.problem("m%d ended as %q (%s), want %q", m.N, record.Outcome, record.Reason, want)
+	}
+	if whole > 1 && len(w.plan.Troubles) == 0 {
+		w.problem("the agent was asked %d times about m%d, and nothing was in the way", whole, m.N)
+	}
+	for slot := 1; slot <= 2+m.Agent.Parts; slot++ {
+		id := store.DeliveryID(cause, slot)
+		d, err := w.store.Delivery(ctx, id)
+		needed := slot == 1 && (record.Outcome != store.OutcomeNothing && want != store.OutcomeAnswered || m.Agent.Ends == "answer" || givenUp) ||
+			slot > 2 && !givenUp && want == store.OutcomeAnswered
+		switch {
+		case err == nil:
+			w.checkDelivery(m, d)
+		case needed:
+			w.problem("m%d has no delivery in slot %d: %v", m.N, slot, err)
+		case len(w.attempts[id]) > 0:
+			w.problem("m%d: slot %d was sent and is not known: %v", m.N, slot, err)
+		}
+	}
+}
+
+// checkDelivery: what the store says became of a delivery is what the platform saw, and it was never sent
+// blindly again.
+func (w *world) checkDelivery(m *planned, d store.Delivery) {
+	tries := w.attempts[d.ID]
+	var last *attempt
+	went, held := 0, 0
+	for i, a := range tries {
+		if last != nil && (last.told == "unknown" || last.told == "") {
+			w.problem("%s of m%d was sent again (attempt %d) although nobody knew what became of it", d.ID, m.N, i+1)
+		}
+		if last != nil && last.told == "ok" {
+			w.problem("%s of m%d was sent again (attempt %d) although it had been sent", d.ID, m.N, i+1)
+		}
+		if a.partsAt != went {
+			w.problem("%s of m%d: attempt %d said that %d parts are out, and there are %d", d.ID, m.N, i+1, a.partsAt, went)
+		}
+		went += len(a.ids)
+		if a.told == "held" {
+			held++
+		}
+		last = a
+	}
+	w.checkReceipts(m, d, tries)
+	switch d.State {
+	case store.StateSent, store.StateDelivered, store.StateRead:
+		if went == 0 {
+			w.problem("%s of m%d is %s, and nothing of it went out", d.ID, m.N, d.State)
+		}
+	case store.StateFailed:
+		if last == nil || last.told != "no" && !failsLater(m) {
+			w.problem("%s of m%d failed without a reason: %+v", d.ID, m.N, d.LastError)
+		}
+	case store.StateUnknown:
+		// How it ended may be lost with a host that died, or that could not reach the store any more.
+		if w.claims[d.ID] == w.settles[d.ID] && (last == nil || last.told != "unknown" && last.told != "") {
+			w.problem("%s of m%d is unknown, and the host was told %+v", d.ID, m.N, last)
+		}
+	default:
+		w.problem("%s of m%d is still %s", d.ID, m.N, d.State)
+	}
+}
+
+// checkReceipts: a delivery is as far as its receipts say, in whatever order they came.
+func (w *world) checkReceipts(m *planned, d store.Delivery, tries []*attempt) {
+	if failsLater(m) || d.State == store.StateFailed {
+		return
+	}
+	ranks := map[chat.ReceiptStatus]int{chat.ReceiptSent: 1, chat.ReceiptDelivered: 2, chat.ReceiptRead: 3}
+	states := map[store.DeliveryState]int{store.StateSent: 1, store.StateDelivered: 2, store.StateRead: 3}
+	least := 3
+	for i, a := range tries {
+		best := 0
+		if i < len(m.Sends) {
+			for _, r := range m.Sends[i].Receipts {
+				best = max(best, ranks[r.Status])
+			}
+		}
+		for range a.ids {
+			least = min(least, best)
+		}
+	}
+	told := len(tries) > 0 && tries[len(tries)-1].told == "ok"
+	if got := states[d.State]; told && got < least || got > max(1, least) && told {
+		w.problem("%s of m%d is %s, and its receipts say %d", d.ID, m.N, d.State, least)
+	}
+}
+
+// failsLater reports whether the platform takes a delivery of the message and says later that it failed.
+func failsLater(m *planned) bool {
+	return slices.ContainsFunc(m.Sends, func(s sendPlan) bool {
+		return slices.ContainsFunc(s.Receipts, func(r receiptPlan) bool { return r.Status == chat.ReceiptFailed })
+	})
+}
+
+// checkOrder: what reached a chat came in the order of the messages that it answers; what was held, or waited
+// to be proven sent, may come later.
+func (w *world) checkOrder() {
+	order := map[*planned]int{}
+	for i, c := range w.causes {
+		for _, m := range w.plan.Messages {
+			if event := c[strings.LastIndex(c, "/")+1:]; event == m.eventID(false) || event == m.eventID(true) {
+				order[m] = i
+			}
+		}
+	}
+	last := map[int]*planned{}
+	for _, r := range w.reached {
+		late := slices.ContainsFunc(w.attempts[r.id], func(a *attempt) bool { return a.ends == "held" || a.ends == "refused" }) ||
+			strings.HasSuffix(r.id, "-instead")
+		if late {
+			continue
+		}
+		if before := last[r.m.Chat]; before != nil && order[r.m] < order[before] {
+			w.problem("an answer to m%d reached chat %d after one to m%d", r.m.N, r.m.Chat, before.N)
+		}
+		last[r.m.Chat] = r.m
+	}
+}
