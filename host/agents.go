@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 
@@ -19,6 +20,7 @@ type agents struct {
 	exec     map[string]bool          // the agents that are programs
 	runners  map[string]runner.Runner // read-only once made
 	broken   map[string]error         // agents that have no runner, and why
+	runs     sync.WaitGroup           // those that go on; see current.hold
 }
 
 // newAgents makes a runner for each agent. One that cannot run is an error when somebody is routed to it,
@@ -102,8 +104,16 @@ func (a *agents) trouble(agent config.Agent) string {
 	return err.Error()
 }
 
-// close frees what runners hold. No run may be going on.
-func (a *agents) close() {
+// has reports whether an agent is loaded.
+func (a *agents) has(name string) bool {
+	_, runs := a.runners[name]
+	_, broken := a.broken[name]
+	return runs || broken
+}
+
+// closeWhenIdle frees what runners hold once the last run is over. No run may begin any more.
+func (a *agents) closeWhenIdle() {
+	a.runs.Wait()
 	for name, r := range a.runners {
 		if err := r.Close(); err != nil {
 			a.log.Warn("an agent's runner did not close cleanly", "agent", name, "err", err)

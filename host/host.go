@@ -30,6 +30,12 @@ type Settings struct {
 	Logger *slog.Logger    // required
 	// Serving is called once by Run with the address (host:port) of the webhook listener. Optional.
 	Serving func(address string)
+	// Reload has the configuration read again with each value, such as a SIGHUP. Optional.
+	Reload <-chan os.Signal
+	// Watch has it read again whenever one of its files changes, whatever the files say. Optional.
+	Watch bool
+	// Development says that the daemon serves a playground.
+	Development bool
 }
 
 // How long the parts of a graceful stop may take; then they are cut.
@@ -48,7 +54,7 @@ func Run(ctx context.Context, s Settings) error {
 	if diags.HasErrors() {
 		return everythingWrong(ctx, s, diags)
 	}
-	d := &daemon{cfg: cfg, log: s.Logger, startedAt: time.Now(), serving: s.Serving}
+	d := &daemon{settings: s, cfg: cfg, log: s.Logger, startedAt: time.Now(), serving: s.Serving}
 	defer d.close()
 	if err := d.build(ctx, diags); err != nil {
 		return err
@@ -87,7 +93,8 @@ func (e *ConfigError) Error() string {
 
 // daemon is one running host. This file is the only one that knows the order of its stages.
 type daemon struct {
-	cfg       *config.Config
+	settings  Settings
+	cfg       *config.Config // as it was at the start; what a reload replaces is in current
 	log       *slog.Logger
 	startedAt time.Time
 	serving   func(string)
@@ -99,7 +106,8 @@ type daemon struct {
 	store     store.Store
 	catalog   *catalog.Catalog
 	platforms []*platform
-	agents    *agents
+	current   current
+	reloading reloading
 	turn      *turn.Stage
 	egress    *egress.Stage
 	servers   servers
@@ -108,7 +116,8 @@ type daemon struct {
 // build makes everything, in the order in which it is needed, and starts nothing that takes messages.
 func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error) {
 	d.metrics = telemetry.New(version.String(), d.backlog)
-	d.agents, diags = newAgents(d.cfg, d.log, diags)
+	agents, diags := newAgents(d.cfg, d.log, diags)
+	d.current.now = &setup{cfg: d.cfg, agents: agents, generation: 1, loadedAt: d.startedAt}
 	if d.catalog, err = d.openCatalog(); err != nil {
 		return err
 	}
@@ -143,14 +152,14 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 	d.egress = egress.New(egress.Settings{
 		Owner: owner, Outbox: d.store, Sender: d.sender, Metrics: d.metrics, Logger: d.log,
 	})
-	plan := d.newPlanner()
+	d.current.now.plan = d.newPlanner(d.cfg)
 	d.turn = turn.New(turn.Settings{
-		Owner: owner, Lanes: d.store, Planner: plan, Agents: d.agents, Enqueued: d.egress.Wake,
+		Owner: owner, Lanes: d.store, Planner: &d.current, Agents: &d.current, Enqueued: d.egress.Wake,
 		MaxConcurrent: d.cfg.Runtime.MaxConcurrentTasks, ProgressAfter: d.cfg.Runtime.ProgressAfter,
 		MaxAge: d.cfg.Runtime.MaxMessageAge, Courtesies: courtesies{d}, Signal: d.cfg.Runtime.Signal,
 		Metrics: d.metrics, Logger: d.log,
 	})
-	return d.servers.build(d, plan)
+	return d.servers.build(d)
 }
 
 // serve takes messages until ctx ends or a listener fails. The stages still run when it returns.
@@ -160,7 +169,9 @@ func (d *daemon) serve(ctx context.Context) error {
 	keeping, stop := context.WithCancel(ctx)
 	kept := make(chan struct{})
 	go func() { defer close(kept); d.forget(keeping) }()
-	defer func() { stop(); <-kept }()
+	watched := make(chan struct{})
+	go func() { defer close(watched); d.watch(keeping) }()
+	defer func() { stop(); <-kept; <-watched }()
 	err := d.servers.serve(ctx, func() {
 		d.log.Info("aofd serves", "version", version.String(), "address", d.address, "platforms", len(d.platforms),
 			"agents", len(d.cfg.Agents), "data", d.cfg.DataDir, "admin", d.adminAddress)
@@ -187,9 +198,9 @@ func (d *daemon) close() {
 	if d.egress != nil {
 		bounded(stopSends, d.egress.Stop)
 	}
-	if d.agents != nil {
-		d.agents.close()
-	}
+	d.reloading.mu.Lock() // a reload that goes on ends first
+	defer d.reloading.mu.Unlock()
+	d.current.close()
 	for _, p := range d.platforms {
 		p.stop()
 	}

@@ -52,7 +52,7 @@ type server struct {
 }
 
 // build opens all listeners; nothing is served yet.
-func (s *servers) build(d *daemon, plan *planner) error {
+func (s *servers) build(d *daemon) error {
 	s.stopping = make(chan struct{})
 	quiet := slog.NewLogLogger(d.log.Handler(), slog.LevelDebug)
 	services := api.Handler(d)
@@ -73,7 +73,7 @@ func (s *servers) build(d *daemon, plan *planner) error {
 	cfg := d.cfg.Server
 	address := net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port))
 	if d.address, err = s.listen(&http.Server{
-		Handler: d.routes(plan), ErrorLog: quiet, MaxHeaderBytes: 64 << 10,
+		Handler: d.routes(), ErrorLog: quiet, MaxHeaderBytes: 64 << 10,
 		ReadHeaderTimeout: min(10*time.Second, cfg.Timeout), ReadTimeout: cfg.Timeout,
 		WriteTimeout: cfg.Timeout + storeTimeout, IdleTimeout: 2 * time.Minute,
 	}, address, cfg.TLSCertFile, cfg.TLSKeyFile); err != nil {
@@ -148,20 +148,30 @@ func (s *servers) stop(ctx context.Context) {
 func (d *daemon) Stopping() <-chan struct{} { return d.servers.stopping }
 
 // routes are the paths of the webhook listener.
-func (d *daemon) routes(plan *planner) http.Handler {
+func (d *daemon) routes() http.Handler {
 	mux := http.NewServeMux()
+	webhooks := map[string]http.Handler{}
 	budget := semaphore.NewWeighted(max(inFlightBytes, 2*d.cfg.Server.MaxBodyBytes))
 	for _, p := range d.platforms {
 		h := ingress.New(ingress.Settings{
-			Platform: p.id, ContentTypes: p.contentTypes, Parser: p, Inbox: d.store, Lane: plan.lane,
+			Platform: p.id, ContentTypes: p.contentTypes, Parser: p, Inbox: d.store, Lane: d.current.lane,
 			Arrived: d.turn.Wake, MaxPerUser: d.cfg.Runtime.MaxTasksPerUser,
 			MaxBodyBytes: d.cfg.Server.MaxBodyBytes, Timeout: storeTimeout, InFlight: budget,
 			Metrics: d.metrics, Logger: d.log,
 		})
-		for _, path := range d.webhookPaths(p.id) {
-			mux.Handle(path, h)
-		}
+		webhooks[p.id] = h
+		mux.Handle("/webhook/"+p.id, h)
 	}
+	// The paths of triggers may change while the daemon runs.
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		for id, h := range webhooks {
+			if slices.Contains(d.webhookPaths(id), r.URL.Path) {
+				h.ServeHTTP(w, r)
+				return
+			}
+		}
+		http.NotFound(w, r)
+	})
 	mux.HandleFunc("GET /{$}", d.about)
 	mux.HandleFunc("GET /health", d.health)
 	mux.HandleFunc("GET /ready", d.ready)
@@ -176,7 +186,7 @@ func (d *daemon) routes(plan *planner) http.Handler {
 // webhookPaths are the paths on which a platform's webhooks are taken.
 func (d *daemon) webhookPaths(id string) []string {
 	paths := []string{"/webhook/" + id}
-	for _, t := range d.cfg.Triggers {
+	for _, t := range d.current.get().cfg.Triggers {
 		if t.Platform == id && t.WebhookPath != "" && !slices.Contains(paths, t.WebhookPath) {
 			paths = append(paths, t.WebhookPath)
 		}

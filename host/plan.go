@@ -30,17 +30,17 @@ type planner struct {
 	log     *slog.Logger
 }
 
-func (d *daemon) newPlanner() *planner {
+func (d *daemon) newPlanner(cfg *config.Config) *planner {
 	p := &planner{
-		store: d.store, router: router.New(d.cfg.Triggers, d.cfg.Runtime.DefaultAgent),
-		agents: map[string]config.Agent{}, runtime: d.cfg.Runtime, log: d.log,
+		store: d.store, router: router.New(cfg.Triggers, cfg.Runtime.DefaultAgent),
+		agents: map[string]config.Agent{}, runtime: cfg.Runtime, log: d.log,
 		limits: func(platform string) chat.Limits {
 			_, limits := d.sender(platform)
 			return limits
 		},
 	}
 	var shown []session.Agent
-	for _, a := range d.cfg.Agents {
+	for _, a := range cfg.Agents {
 		p.agents[a.Name] = a
 		shown = append(shown, session.Agent{Name: a.Name, Description: a.Description, Runner: a.Runner()})
 	}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,11 +21,13 @@ import (
 // platform is one configured platform: its block of the configuration and its plugin. A platform whose
 // plugin does not start is kept and tried again; until then it answers that it is not available.
 type platform struct {
-	id    string
-	block config.Platform
-	log   *slog.Logger
+	id  string
+	log *slog.Logger
 
 	mu     sync.RWMutex    // guards what follows, up to the blank line
+	block  config.Platform // of the configuration
+	bound  []byte          // what the plugin made of it and runs with; it holds secrets
+	former former          // before the last reload
 	plugin *catalog.Plugin // nil until it started and took its configuration; never nil again
 	reason string          // why it is nil
 	faulty bool            // its configuration is to blame
@@ -104,28 +107,106 @@ func (p *platform) start(ctx context.Context, c *catalog.Catalog) (config.Diagno
 		p.fail(err.Error())
 		return nil, err
 	}
-	cfg, diags := p.block.Bind(plugin.Info().ConfigSchema)
-	if diags.HasErrors() {
-		p.misconfigured()
-		return diags, nil
-	}
-	found, err := plugin.ValidateConfig(ctx, cfg)
-	if err != nil {
+	bound, diags, err := p.bind(ctx, plugin, p.configured())
+	switch {
+	case err != nil:
 		p.fail(err.Error())
 		return diags, err
-	}
-	if diags = append(diags, p.block.Locate(found)...); diags.HasErrors() {
+	case diags.HasErrors():
 		p.misconfigured()
 		return diags, nil
 	}
-	if _, err := plugin.Configure(ctx, cfg); err != nil {
+	if _, err := plugin.Configure(ctx, bound); err != nil {
 		p.fail(err.Error())
 		return diags, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.plugin, p.reason = plugin, ""
+	p.plugin, p.bound, p.reason, p.faulty = plugin, bound, "", false
 	return diags, nil
+}
+
+// bind turns a block into what the plugin takes, and asks the plugin about it.
+func (p *platform) bind(
+	ctx context.Context, plugin *catalog.Plugin, block config.Platform,
+) ([]byte, config.Diagnostics, error) {
+	bound, diags := block.Bind(plugin.Info().ConfigSchema)
+	if diags.HasErrors() {
+		return nil, diags, nil
+	}
+	found, err := plugin.ValidateConfig(ctx, bound)
+	return bound, append(diags, block.Locate(found)...), err
+}
+
+// configured returns the platform's block.
+func (p *platform) configured() config.Platform {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.block
+}
+
+// check finds out whether the plugin takes another block; nothing is applied. A plugin that does not run is
+// asked once it does.
+func (p *platform) check(ctx context.Context, block config.Platform) ([]byte, config.Diagnostics, error) {
+	plugin := p.live()
+	if plugin == nil {
+		return nil, nil, nil
+	}
+	return p.bind(ctx, plugin, block)
+}
+
+// reconfigure puts a block in force that check found good. changed is false when the plugin runs with just that
+// already, or does not run yet. The plugin keeps what it had when there is an error.
+func (p *platform) reconfigure(
+	ctx context.Context, c *catalog.Catalog, block config.Platform, bound []byte,
+) (changed bool, err error) {
+	p.mu.Lock()
+	plugin, same, faulty := p.plugin, bytes.Equal(p.bound, bound), p.faulty
+	p.former = former{p.block, p.bound}
+	p.block = block
+	p.mu.Unlock()
+	switch {
+	case plugin == nil && faulty: // it was given up, and may be mended now
+		p.stop()
+		p.keepTrying(c)
+		return true, nil
+	case plugin == nil || same:
+		return false, nil
+	}
+	if _, err := plugin.Configure(ctx, bound); err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.block = p.former.block
+		return false, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bound = bound
+	return true, nil
+}
+
+// former is what a platform ran with before a reload.
+type former struct {
+	block config.Platform
+	bound []byte
+}
+
+// restore takes reconfigure back.
+func (p *platform) restore(ctx context.Context) error {
+	p.mu.Lock()
+	plugin, was, same := p.plugin, p.former, bytes.Equal(p.former.bound, p.bound)
+	p.block = was.block
+	p.mu.Unlock()
+	if plugin == nil || same || was.bound == nil {
+		return nil
+	}
+	if _, err := plugin.Configure(ctx, was.bound); err != nil {
+		return fmt.Errorf("platform %s has its new configuration all the same: %w", p.id, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bound = was.bound
+	return nil
 }
 
 // fail records why the plugin does not run.
@@ -167,7 +248,7 @@ func (p *platform) keepTrying(c *catalog.Catalog) {
 				p.log.Error("the plugin did not start; it is tried again", "in", wait.Round(time.Second), "err", err)
 			}))
 		if err != nil && ctx.Err() == nil {
-			p.log.Error("the plugin cannot be used; mend it and restart the daemon", "err", err)
+			p.log.Error("the plugin cannot be used; mend its configuration, then `aofd reload`", "err", err)
 		}
 	}()
 }

@@ -37,7 +37,7 @@ func (d *daemon) Status(ctx context.Context) (api.Status, error) {
 	out := api.Status{
 		Version: version.String(), StartedAt: d.startedAt, Reasons: d.reasons(ctx), Backlog: backlog,
 		WebhookAddress: d.address, AdminAddress: d.adminAddress,
-		Config: api.Config{File: d.cfg.File, LoadedAt: d.startedAt, Generation: 1},
+		Config: d.configStatus(), Development: d.settings.Development,
 	}
 	for _, p := range d.platforms {
 		st := p.status()
@@ -101,8 +101,9 @@ func (d *daemon) Plugins() (out []api.Plugin) {
 
 // Agents implements api.Daemon.
 func (d *daemon) Agents() (out []api.Agent) {
-	for _, a := range d.cfg.Agents {
-		reason := d.agents.trouble(a)
+	now := d.current.get()
+	for _, a := range now.cfg.Agents {
+		reason := now.agents.trouble(a)
 		out = append(out, api.Agent{
 			Name: a.Name, Description: a.Description, Runner: a.Runner(), File: a.Pos.File,
 			Available: reason == "", Reason: reason,

@@ -22,7 +22,8 @@ func Validate(ctx context.Context, s Settings) (config.Diagnostics, error) {
 	d := &daemon{cfg: cfg, log: s.Logger, startedAt: time.Now()}
 	defer d.close()
 	d.metrics = telemetry.New(version.String(), func() (store.Backlog, error) { return store.Backlog{}, nil })
-	d.agents, diags = newAgents(cfg, d.log, diags)
+	agents, diags := newAgents(cfg, d.log, diags)
+	d.current.now = &setup{cfg: cfg, agents: agents}
 	var err error
 	if d.catalog, err = d.openCatalog(); err != nil {
 		return nil, err

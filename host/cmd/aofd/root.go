@@ -56,7 +56,7 @@ func (e usageError) Unwrap() error { return e.error }
 func exitCode(err error) int {
 	_, usage := errors.AsType[usageError](err)
 	switch {
-	case usage:
+	case usage, errors.Is(err, errRejected):
 		return exitUsage
 	case errors.Is(err, api.ErrNoDaemon):
 		return exitNoDaemon
@@ -85,7 +85,7 @@ func rootCommand() *cobra.Command {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(serveCommand(), validateCommand(), statusCommand(), pluginCommand(), agentCommand(),
-		traceCommand(), referenceCommand(), versionCommand())
+		traceCommand(), reloadCommand(), referenceCommand(), versionCommand())
 	return root
 }
 

@@ -5,7 +5,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/lmittmann/tint"
 	"github.com/mattn/go-isatty"
@@ -22,14 +24,20 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the daemon", Args: noArgs,
 		Long: "serve runs the daemon in the foreground until SIGTERM or Ctrl-C. A configuration that cannot be used\n" +
-			"ends it with exit code 2 and every error with its place, before anything is started.",
+			"ends it with exit code 2 and every error with its place, before anything is started. SIGHUP has it read\n" +
+			"the configuration again, as `aofd reload` does.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := settings(path, o, strict)
 			if err != nil {
 				return err
 			}
 			level, format := config.LogSettings(s)
-			return host.Run(cmd.Context(), host.Settings{Config: s, Logger: logger(cmd.ErrOrStderr(), level, format)})
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
+			return host.Run(cmd.Context(), host.Settings{
+				Config: s, Logger: logger(cmd.ErrOrStderr(), level, format), Reload: hangup,
+			})
 		},
 	}
 	configFlags(cmd, &path, &o, &strict)

@@ -20,6 +20,8 @@ type Daemon interface {
 	Plugins() []Plugin
 	Agents() []Agent
 	Trace(ctx context.Context, id string) ([]store.TraceEvent, error)
+	// Reload reads the configuration again. What is wrong with it is in the answer.
+	Reload(ctx context.Context) Reload
 	// Stopping is closed when streams are to end.
 	Stopping() <-chan struct{}
 }
@@ -44,6 +46,14 @@ type Config struct {
 	Generation   int       // from 1; higher after a reload
 	Rejected     []Finding // of the last attempt to reload, when it failed
 	NeedsRestart []string
+}
+
+// Reload is what became of a reload.
+type Reload struct {
+	Accepted     bool
+	Changes      []string // one line each; none: nothing changed
+	NeedsRestart []string // keys
+	Findings     []Finding
 }
 
 // Finding is something about the configuration.

@@ -28,6 +28,10 @@ func (d daemon) Plugins() []api.Plugin                      { return []api.Plugi
 
 func (d daemon) Stopping() <-chan struct{} { return nil }
 
+func (d daemon) Reload(context.Context) api.Reload {
+	return api.Reload{Findings: []api.Finding{{Severity: "error", Place: "c.yaml:1:1", Text: "no"}}}
+}
+
 func (d daemon) Agents() []api.Agent { return []api.Agent{{Name: "a", Runner: "exec"}} }
 
 func (d daemon) Trace(_ context.Context, id string) ([]store.TraceEvent, error) {

@@ -95,3 +95,10 @@ func (s service) ListAgents(context.Context, *hostv1.ListAgentsRequest) (*hostv1
 	}
 	return out, nil
 }
+
+func (s service) ReloadConfig(ctx context.Context, _ *hostv1.ReloadConfigRequest) (*hostv1.ReloadConfigResponse, error) {
+	r := s.daemon.Reload(ctx)
+	return &hostv1.ReloadConfigResponse{
+		Accepted: r.Accepted, Changes: r.Changes, NeedsRestart: r.NeedsRestart, Findings: findings(r.Findings),
+	}, nil
+}

@@ -18,10 +18,19 @@ type Config struct {
 	Triggers  []Trigger  // by file name, then document order; disabled ones are left out
 	Runtime   Runtime
 
+	Folders []Folder // that agents and triggers were read from
+	Files   []string // that were read, absolute
+
 	DataDir    string
 	PluginDirs []string
 	LogLevel   string // debug, info, warn or error
 	LogFormat  string // text or json; empty: text on a terminal, else json
+}
+
+// Folder is a folder that agents or triggers were read from.
+type Folder struct {
+	Path  string // absolute
+	Watch bool   // changes are to be taken while the daemon runs
 }
 
 // Server is the webhook listener.

@@ -19,6 +19,7 @@ const (
 type files struct {
 	*loader
 	broken *Diagnostics // where findings in files go that cannot be parsed
+	watch  bool         // changes of the folders are to be taken at once
 	inline bool         // a list may hold triggers instead of paths
 }
 
@@ -40,10 +41,8 @@ func (l files) from(p place) {
 	}
 	p.isMapping()
 	p.knownKeys()
-	dir, recursive, watch := p.child("directory"), p.child("recursive").boolean(), p.child("watch")
-	if watch.boolean() {
-		watch.warnf("restart the daemon after a change", "%s is accepted, but changes are not watched yet", watch.key)
-	}
+	dir, recursive := p.child("directory"), p.child("recursive").boolean()
+	l.watch = p.child("watch").boolean()
 	if p.given() && !dir.given() {
 		dir.errorf("", "%s is required", dir.key)
 	}
@@ -104,6 +103,7 @@ func (l files) list(p place, dir string, depth int, files []string, seen map[str
 		return files
 	}
 	seen[real] = true
+	l.cfg.Folders = append(l.cfg.Folders, Folder{Path: dir, Watch: l.watch})
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		p.errorf("", "the directory %s cannot be read: %v", l.settings.display(dir), plainPathError(err))
@@ -141,6 +141,7 @@ func (l files) loadFile(p place, path string) {
 		return
 	}
 	l.read[real] = true
+	l.cfg.Files = append(l.cfg.Files, path)
 	if len(l.read) > maxFiles {
 		p.errorf("", "more than %d files", maxFiles)
 		return

@@ -67,7 +67,6 @@ func TestFindingsAboutFiles(t *testing.T) {
 		"a file":              {"  agents: {directory: c.yaml}\n", "c.yaml:3:3: error: no agent is loaded\nc.yaml:4:23: error: spec.agents.directory: $/c.yaml is no directory"},
 		"a word":              {"  agents: some\n", "c.yaml:3:3: error: no agent is loaded\nc.yaml:4:11: error: spec.agents must be a mapping with directory, or a list"},
 		"empty":               {"  agents: {directory: empty}\n", "c.yaml:3:3: error: no agent is loaded\nc.yaml:4:23: warning: empty has no *.yaml and no *.yml files"},
-		"watch":               {"  agents: {directory: agents, watch: true}\n", "c.yaml:4:38: warning: spec.agents.watch is accepted, but changes are not watched yet"},
 		"unknown key":         {"  agents: {directory: agents, dept: 1}\n", "c.yaml:4:31: warning: spec.agents has no key dept"},
 		"list of nothing":     {"  agents: [agents, ]\n  triggers: [~]\n", "c.yaml:5:14: error: spec.triggers[0] is required"},
 		"list of mappings":    {"  agents: [agents, {name: x}]\n", "c.yaml:4:20: error: spec.agents[1] must be a single value"},
@@ -302,5 +301,29 @@ func TestTheHintNamesWhoIsLoaded(t *testing.T) {
 	}
 	if !slices.IsSorted(lines(diags)) {
 		t.Error(lines(diags))
+	}
+}
+
+// What a daemon watches and where it reads: folders with their folders, and files.
+func TestFoldersAndFilesAreTold(t *testing.T) {
+	t.Parallel()
+	cfg, diags := load(t, Settings{}, map[string]string{
+		"agents/echo.yaml": echo, "agents/deep/x.txt": "", "triggers/t.yaml": "kind: Trigger\nmetadata: {name: t}\nspec: {platform: chatter, agent: echo}\n",
+		"c.yaml": `kind: DaemonConfig
+spec:
+  agents: {directory: agents, recursive: true, watch: true}
+  triggers: {directory: triggers}
+  platforms: {chatter: {}}
+`,
+	})
+	hasFindings(t, diags)
+	dir := filepath.Dir(cfg.DataDir)
+	want := []Folder{{filepath.Join(dir, "triggers"), false}, {filepath.Join(dir, "agents"), true}, {filepath.Join(dir, "agents/deep"), true}}
+	if !slices.Equal(cfg.Folders, want) {
+		t.Errorf("folders %v, want %v", cfg.Folders, want)
+	}
+	files := []string{filepath.Join(dir, "c.yaml"), filepath.Join(dir, "triggers/t.yaml"), filepath.Join(dir, "agents/echo.yaml")}
+	if !slices.Equal(cfg.Files, files) {
+		t.Errorf("files %v, want %v", cfg.Files, files)
 	}
 }

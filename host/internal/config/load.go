@@ -82,6 +82,7 @@ func (l *loader) openDaemon() (root place, found bool) {
 	}
 	root.src = src
 	l.read[realPath(path)] = true
+	l.cfg.Files = append(l.cfg.Files, path)
 	docs, diags := parse(src)
 	l.diags = append(l.diags, diags...)
 	for _, d := range docs {
