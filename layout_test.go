@@ -56,6 +56,7 @@ var rules = []rule{
 		"a plugin is built against the SDK only",
 	},
 	{"host/internal/store", []string{"sdk/chat"}, nil, "the words of the store, without SQL"},
+	{"host/internal/store/sqlstore", []string{"host/internal/store", "sdk/chat"}, nil, "the SQL that databases share, without their drivers"},
 	{
 		"host/internal/store/sqlite",
 		[]string{"self", "host/internal/store", "sdk/chat"},

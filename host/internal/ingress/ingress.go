@@ -192,7 +192,7 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 // inbound says where each message waits. The platform is set here, so that a plugin speaks for its own only.
 func (h *Handler) inbound(req chat.Request, b chat.Batch) store.Inbound {
 	in := store.Inbound{
-		Receipts: b.Receipts, Notices: b.Notices, MaxPerUser: h.MaxPerUser,
+		Receipts: b.Receipts, Notices: b.Notices, MaxPerUser: h.MaxPerUser, Request: &req,
 		Trace: []store.TraceEvent{{
 			At: req.ReceivedAt, Hop: store.HopReceived, Duration: time.Since(req.ReceivedAt),
 			Detail: fmt.Sprintf("%d bytes, signature valid, %d messages, %d receipts",

@@ -18,21 +18,40 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// Store is all that a host keeps on disk about messages.
+// Store is all that the hosts of a deployment keep on disk about messages. Each host has one.
 type Store interface {
 	Inbox
 	Lanes
 	Outbox
 	Journal
+	Ledger
+	Operator
 
+	// Changed receives when another host may have stored something that this one could take: a hint, since it
+	// may come late, too often or not at all. It is nil for a store that has one host. It has one reader.
+	Changed() <-chan struct{}
+	// Leave gives back all that the owner holds, so that others take over at once: lanes, as Release does,
+	// and accounts. What it was still sending becomes unknown. It is for an owner that ends.
+	Leave(ctx context.Context, owner string) error
 	// Ping returns an error when the store takes no writes.
 	Ping(ctx context.Context) error
-	// Prune forgets what was settled before t: bodies, deliveries, traces and, with them, the ids that
-	// duplicates are known by. It also forgets history, receipts and notices that are older than t. A message
-	// or a delivery that is not settled stays.
-	Prune(ctx context.Context, t time.Time) error
+	// Prune forgets what is past its retention. A message or a delivery that is not settled stays, and so do
+	// the ids of the messages that wait.
+	Prune(ctx context.Context, r Retention) error
+	// Backup writes a copy of everything, as it is at one moment, to a new SQLite file at path, readable for
+	// this user only. Writes go on meanwhile.
+	Backup(ctx context.Context, path string) error
 	// Close waits for writes in flight and closes the store. It may be called twice.
 	Close() error
+}
+
+// Retention is how long what is settled is kept, by kind.
+type Retention struct {
+	IDs     time.Duration // what duplicates are known by; from the arrival. Less than 7 days counts as 7 days
+	Ledger  time.Duration // messages without their bodies, deliveries, attempts, receipts, notices
+	Bodies  time.Duration // what messages said, from the end of their turn: no replay after that
+	Trace   time.Duration // trace and webhooks as they came
+	History time.Duration // what agents get of earlier turns
 }
 
 // ErrFenced means that the turn does not hold its lane any more, because another worker took it over or the
@@ -45,11 +64,20 @@ var ErrNotFound = errors.New("store: no such id")
 // ErrBusy means that the context ended while the write still waited for others; nothing was stored.
 var ErrBusy = errors.New("store: too busy")
 
+// ErrFull means that as much waits as may: nothing was stored. It passes when turns end.
+var ErrFull = errors.New("store: full")
+
+// ErrState means that nothing was changed, since what was asked for makes no sense in the state that the
+// message or delivery is in.
+var ErrState = errors.New("store: not possible in this state")
+
 // Inbox keeps what comes in.
 type Inbox interface {
 	// Append stores all that one webhook said, or nothing of it. Messages whose (platform, account, id)
 	// or (platform, account, semantic key) is known are counted as duplicates and change nothing. Receipts
-	// are applied to the deliveries that they are about, in any order of arrival.
+	// are applied to the deliveries that they are about, in any order of arrival. A message from a user makes
+	// the held deliveries of its conversation queued again. It returns ErrFull when too much waits already;
+	// receipts and notices alone are always taken.
 	Append(ctx context.Context, in Inbound) (Appended, error)
 }
 
@@ -60,6 +88,9 @@ type Inbound struct {
 	Notices  []chat.Notice
 	// Trace is written for each message that is new, with the message's cause filled in.
 	Trace []TraceEvent
+	// Request is what came over the wire. It is kept as long as the trace when a message is new, and not at
+	// all when it is nil. The signature is among its headers.
+	Request *chat.Request
 	// MaxPerUser is how many messages of one user may wait or run in LaneTurn; further ones get
 	// Lane LaneBusy. 0 means no limit.
 	MaxPerUser int
@@ -69,7 +100,11 @@ type Inbound struct {
 type InboundMessage struct {
 	Message      chat.Message
 	Conversation string
-	Lane         LaneKind
+	// Aliases are other keys of the same conversation, such as that of the user's number before it changed.
+	// The conversation that is known under one of these keys goes on: the message is filed there, and so is
+	// whatever comes later under any of the keys. Of two that are known the one that was there first goes on.
+	Aliases []string
+	Lane    LaneKind
 }
 
 // LaneKind is which queue of a conversation a message waits in. The queues do not wait for each other.
@@ -94,7 +129,7 @@ type Lanes interface {
 	// Claim takes up to limit lanes of the given kind that have work and no live lease, oldest work
 	// first, and returns the first message of each. What the owner holds already is never claimed again.
 	Claim(ctx context.Context, owner string, kind LaneKind, limit int, lease time.Duration) ([]Turn, error)
-	// Renew prolongs all leases of the owner, on lanes and on deliveries, to lease from now at least.
+	// Renew prolongs all leases of the owner, on lanes, accounts and deliveries, to lease from now at least.
 	Renew(ctx context.Context, owner string, lease time.Duration) error
 	// Release gives a lane back without a result; its message will be claimed again and the attempt is not
 	// counted. A turn that lost its lease changes nothing.
@@ -103,7 +138,8 @@ type Lanes interface {
 	// It returns ErrFenced when the lease was lost.
 	Enqueue(ctx context.Context, t Turn, d []Delivery, trace []TraceEvent) error
 	// Finish records the outcome, the deliveries, the choice of an agent and the history of a turn in one
-	// step and frees the lane. It returns ErrFenced when the lease was lost.
+	// step and frees the lane. It returns ErrFenced when the lease was lost, and nil when this turn was finished
+	// before.
 	Finish(ctx context.Context, t Turn, r Result) error
 	// QueueOf returns the messages of a user that wait or run in LaneTurn, oldest first.
 	QueueOf(ctx context.Context, platform, account, userID string) ([]Queued, error)
@@ -157,13 +193,21 @@ const (
 type Outbox interface {
 	// ClaimDeliveries takes up to limit due deliveries, at most one of a conversation and only the
 	// oldest unsettled one of it, counts the attempt and marks them as being sent, before anything is
-	// sent. What another owner was sending when its lease ended becomes unknown, and what is over its
-	// time expires.
+	// sent. It takes from accounts that the owner sends for, and becomes the sender of those that have none
+	// (see HoldSenders); paused ones are left out. What another owner was sending when its lease ended becomes
+	// unknown, and what is over its time expires.
 	ClaimDeliveries(ctx context.Context, owner string, limit int, lease time.Duration) ([]Delivery, error)
 	// Settle records how an attempt ended. Settling an attempt that is not the current one changes
 	// nothing. Receipts that came before are applied.
 	Settle(ctx context.Context, s Settlement) error
-	// NextDue returns when the earliest waiting delivery may be tried; zero when there is none.
+	// HoldSenders makes the owner the only sender of those of the accounts that have none, for lease from now,
+	// prolongs what it has of them, and returns which of them it holds then.
+	HoldSenders(ctx context.Context, owner string, accounts []Account, lease time.Duration) ([]Account, error)
+	// RecentSends returns the attempts of an account that ended since then, oldest first: what the next sender
+	// needs to know to keep to the platform's limits.
+	RecentSends(ctx context.Context, a Account, since time.Time) ([]Send, error)
+	// NextDue returns when the earliest waiting delivery may be tried; zero when there is none. What is paused
+	// does not count.
 	NextDue(ctx context.Context) (time.Time, error)
 	// Delivery returns one delivery, or ErrNotFound.
 	Delivery(ctx context.Context, id string) (Delivery, error)
@@ -183,7 +227,29 @@ const (
 	StateExpired    DeliveryState = "expired"
 	StateSuppressed DeliveryState = "suppressed"
 	StateUnknown    DeliveryState = "unknown" // nobody can prove that it was or was not sent
+	StateHeld       DeliveryState = "held"    // waits for the recipient to write; then it is queued again
 )
+
+// Account is an identity of ours on a platform.
+type Account struct{ Platform, Account string }
+
+// Send is an attempt, as far as limits count it.
+type Send struct {
+	ChannelID string
+	At        time.Time // when it ended
+	Messages  int       // that went out with it
+}
+
+// Attempt is one attempt of a delivery that has ended.
+type Attempt struct {
+	N         int // from 1
+	Owner     string
+	StartedAt time.Time
+	EndedAt   time.Time
+	State     DeliveryState // that it led to
+	Messages  int           // that went out with it
+	Error     *chat.DeliveryError
+}
 
 // Delivery is one entry of the outbox.
 type Delivery struct {
@@ -206,13 +272,21 @@ type Delivery struct {
 	PartsSent  int      // messages that are out, as many as MessageIDs
 	MessageIDs []string // the platform's, in order
 	LastError  *chat.DeliveryError
+	SettledAt  time.Time // zero: not settled
+	// LastInboundAt is when the user last wrote in this conversation, by the platform's clock; zero: never.
+	// ClaimDeliveries and Delivery fill it in.
+	LastInboundAt time.Time
+	// QueuedAt is CreatedAt, or when the operator last had it sent again; Before is how many attempts there
+	// were until then, which do not count against it.
+	QueuedAt time.Time
+	Before   int
 }
 
 // Settlement is how an attempt ended.
 type Settlement struct {
 	DeliveryID string
 	Attempt    int // that of the claimed delivery
-	// State is StateSent, StateQueued (to be tried again at NextAt), StateFailed, StateExpired,
+	// State is StateSent, StateQueued (to be tried again at NextAt), StateHeld, StateFailed, StateExpired,
 	// StateSuppressed or StateUnknown.
 	State  DeliveryState
 	NextAt time.Time
@@ -240,10 +314,112 @@ type Journal interface {
 	// Trace returns what happened to a message, oldest first, by its event id, cause or reference, a delivery
 	// id or a platform's message id. It returns ErrNotFound when nothing has this id.
 	Trace(ctx context.Context, id string) ([]TraceEvent, error)
+	// TraceAfter returns the trace of all messages in the order in which it was written, from behind a
+	// position: limit durable points, each with all its events. last is the position to go on from; it is that
+	// of the end, without events, when after is negative.
+	TraceAfter(ctx context.Context, after int64, limit int) (events []TraceEvent, last int64, err error)
+	// Webhook returns what came over the wire with a message, by its cause, or ErrNotFound.
+	Webhook(ctx context.Context, cause string) (chat.Request, error)
 	// Backlog counts what waits and what failed.
 	Backlog(ctx context.Context) (Backlog, error)
 	// LastTimes returns when the last message of each platform came in and went out.
 	LastTimes(ctx context.Context) (map[string]Times, error)
+}
+
+// Ledger shows what was stored, newest first, a page at a time.
+type Ledger interface {
+	// Messages returns a page of messages.
+	Messages(ctx context.Context, f Filter) ([]MessageRecord, Cursor, error)
+	// Message returns the message of a cause, or ErrNotFound.
+	Message(ctx context.Context, cause string) (MessageRecord, error)
+	// Deliveries returns a page of deliveries.
+	Deliveries(ctx context.Context, f Filter) ([]Delivery, Cursor, error)
+	// Attempts returns the attempts of a delivery that have ended and counted, oldest first; none when it has
+	// none or is not known.
+	Attempts(ctx context.Context, deliveryID string) ([]Attempt, error)
+	// Conversations returns a page of conversations. Of the filter only Platform, Account, Conversation,
+	// UserID, Search, Since, Until, Limit and Before count; they are in the order of their first message.
+	Conversations(ctx context.Context, f Filter) ([]Conversation, Cursor, error)
+}
+
+// Filter says what a page shows: what agrees with all fields that are set.
+type Filter struct {
+	Platform, Account string
+	Conversation      string
+	UserID            string          // of messages and conversations
+	Cause             string          // of deliveries
+	States            []DeliveryState // of deliveries, any of them
+	Outcomes          []Outcome       // of messages, any of them; "" is one without
+	// Search is a part, in any case, of a text's beginning or of a name, or the whole of an id.
+	Search       string
+	Since, Until time.Time // from when on, and before when, it came in or was created
+	Limit        int       // of entries; 0 is 50, and more than 1000 is 1000
+	Before       Cursor    // of the page before; 0: the first page
+}
+
+// Cursor is where the next page begins; 0: there is none.
+type Cursor int64
+
+// MessageRecord is a message in the ledger.
+type MessageRecord struct {
+	Cause        string
+	Conversation string
+	Lane         LaneKind
+	Platform     string
+	Account      string
+	UserID       string
+	UserName     string
+	ReceivedAt   time.Time
+	Preview      string        // the beginning of its text; empty once its body is forgotten
+	Message      *chat.Message // nil once its body is forgotten
+	Outcome      Outcome       // empty: it waits or runs
+	Reason       string
+	DoneAt       time.Time // zero: not done
+	ReplayOf     string    // the cause that it repeats; empty: none
+}
+
+// Conversation is a chat with everything that was ever said in it, under one key.
+type Conversation struct {
+	Key       string
+	Platform  string
+	Account   string
+	ChannelID string
+	ThreadID  string
+	// UserID and UserName are those of who wrote last.
+	UserID         string
+	UserName       string
+	CreatedAt      time.Time
+	LastInboundAt  time.Time // by the platform's clock; zero: never
+	LastOutboundAt time.Time // when the last answer was sent; zero: never
+}
+
+// Operator lets people step in. What was done, and the reason, is in the trace.
+type Operator interface {
+	// Pause keeps the deliveries of an account, or of a whole platform when a.Account is empty, from being
+	// sent. What comes in is still stored and answered; the answers wait. Pausing twice changes the reason.
+	Pause(ctx context.Context, a Account, reason string) error
+	// Resume is the reverse. It returns ErrNotFound when exactly this was not paused.
+	Resume(ctx context.Context, a Account) error
+	// Paused returns what is paused, in order.
+	Paused(ctx context.Context) ([]Pause, error)
+	// Redeliver has a delivery sent again, or tried again now, that is queued, held, unknown, failed, expired
+	// or suppressed. What had been sent of it stays sent. It does not expire any more. It returns ErrNotFound
+	// or ErrState.
+	Redeliver(ctx context.Context, id, reason string) error
+	// Drop makes a delivery suppressed that is queued, held, unknown, failed or expired. It returns ErrNotFound
+	// or ErrState.
+	Drop(ctx context.Context, id, reason string) error
+	// Replay has a message that is done answered anew and returns the cause of the new turn, whose answers are
+	// new deliveries. While an earlier replay of it waits or runs, that one is returned. It returns ErrNotFound,
+	// also when the body is forgotten, and ErrState when the message is not done.
+	Replay(ctx context.Context, cause, reason string) (string, error)
+}
+
+// Pause is an account, or a platform, whose deliveries wait.
+type Pause struct {
+	Account
+	Reason string
+	Since  time.Time
 }
 
 // TraceEvent is one hop of a message.
@@ -261,6 +437,7 @@ type Backlog struct {
 	InboxPending  int
 	TurnsRunning  int
 	OutboxPending int
+	OutboxHeld    int
 	OutboxUnknown int
 	OutboxFailed  int
 }

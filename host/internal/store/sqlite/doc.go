@@ -1,3 +1,3 @@
-// Package sqlite is the store in one file of this process. One goroutine writes; what many callers want
-// stored at the same time shares one transaction and so one fsync. Readers have connections of their own.
+// Package sqlite is the store in one file, which one process uses. One goroutine writes; readers have
+// connections of their own. What it does is in sqlstore.
 package sqlite

@@ -15,9 +15,11 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver
+	sqlitedriver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/store/sqlstore"
 )
 
 //go:embed migrations/*.sql
@@ -26,20 +28,21 @@ var migrations embed.FS
 // Options of Open.
 type Options struct {
 	Logger *slog.Logger // required
+	Limits sqlstore.Limits
 	// Now is the clock; nil takes the system's.
 	Now func() time.Time
 }
 
 // Store is the store in an SQLite file. See store.Store.
 type Store struct {
+	*sqlstore.Store // nil until the file is open
+
 	log    *slog.Logger
-	now    func() time.Time
 	path   string
 	file   os.FileInfo // of the file that was opened
 	lock   *flock.Flock
-	writes *sql.DB // one connection, used by the committer only
+	writes *sql.DB // one connection, used by the writer only
 	reads  *sql.DB
-	commit *committer
 
 	stop      chan struct{}
 	keeper    sync.WaitGroup
@@ -59,7 +62,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s = &Store{log: o.Logger, now: o.Now, path: path, stop: make(chan struct{})}
+	s = &Store{log: o.Logger, path: path, stop: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -78,16 +81,30 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	if err := migrate(ctx, s.writes, path); err != nil {
 		return s, err
 	}
-	conn, err := s.writes.Conn(ctx)
-	if err != nil {
-		return s, fmt.Errorf("open the store %s: %w", path, err)
-	}
-	s.commit = startCommitter(conn, o.Logger)
+	s.Store = sqlstore.New(&sqlstore.Engine{
+		Reads: s.reads, Connect: s.writes.Conn, Writers: 1, Batch: batched, Now: o.Now, Fatal: fatal,
+		Begin: func(w *sqlstore.Writer, _ []string) (time.Time, error) {
+			_, err := w.Exec(`BEGIN IMMEDIATE`)
+			return o.Now(), err
+		},
+	}, o.Limits, o.Logger)
 	if err := s.recover(ctx); err != nil {
 		return s, fmt.Errorf("put the store %s in order: %w", path, err)
 	}
 	s.keeper.Go(s.checkpoint)
 	return s, nil
+}
+
+// batched is how many operations share a commit.
+const batched = 512
+
+// fatal says that nothing may be written any more. After a failed fsync the system may pretend that the data is
+// on disk: only what a new process reads from the disk can be trusted.
+func fatal(err error) error {
+	if e, ok := errors.AsType[*sqlitedriver.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_IOERR {
+		return fmt.Errorf("%w: the disk failed; nothing more is stored until the daemon is started again", err)
+	}
+	return nil
 }
 
 // occupy takes the lock beside the file and makes the file, readable for this user only.
@@ -152,11 +169,16 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 
 // recover ends what a dead process had begun. Nobody else uses the file, so every lease in it is dead.
 func (s *Store) recover(ctx context.Context) error {
-	return s.commit.do(ctx, func(w *writer) error {
-		if _, err := w.exec(`UPDATE lane SET owner = '', lease_until = 0 WHERE owner <> ''`); err != nil {
-			return err
+	return s.Do(ctx, func(w *sqlstore.Writer) error {
+		for _, query := range []string{
+			`UPDATE lane SET owner = '', lease_until = 0 WHERE owner <> ''`,
+			`DELETE FROM sender`,
+		} {
+			if _, err := w.Exec(query); err != nil {
+				return err
+			}
 		}
-		n, err := s.markUnknown(w, `state = 'sending'`)
+		n, err := s.MarkUnknown(w)
 		if n > 0 {
 			s.log.Warn("messages were being sent when the daemon died: nobody knows whether they went out, "+
 				"so they are not sent again", "count", n)
@@ -191,19 +213,18 @@ func (s *Store) lost() bool {
 	if err == nil && os.SameFile(info, s.file) {
 		return false
 	}
-	s.commit.fail(fmt.Errorf("store: the file %s is gone or was replaced: put it back and start the daemon again", s.path))
+	s.Fail(fmt.Errorf("store: the file %s is gone or was replaced: put it back and start the daemon again", s.path))
 	return true
 }
 
 // Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error {
 	s.lost()
-	return s.commit.do(ctx, func(w *writer) error {
-		_, err := w.exec(`INSERT INTO pulse (one, at) VALUES (1, ?)
-			ON CONFLICT DO UPDATE SET at = excluded.at`, micros(s.now()))
-		return err
-	})
+	return s.Store.Ping(ctx)
 }
+
+// Changed implements store.Store: nobody else uses the file.
+func (s *Store) Changed() <-chan struct{} { return nil }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
@@ -218,8 +239,8 @@ func (s *Store) Close() error {
 // release closes what is open; what is queued is written first. It may be called when Open stopped halfway.
 func (s *Store) release() error {
 	var errs []error
-	if s.commit != nil {
-		s.commit.close()
+	if s.Store != nil {
+		s.Store.Close()
 	}
 	for _, db := range []*sql.DB{s.reads, s.writes} {
 		if db != nil {

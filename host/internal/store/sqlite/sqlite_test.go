@@ -18,6 +18,7 @@ import (
 
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
+	"github.com/aof-dev/aofd/host/internal/store/sqlstore"
 	"github.com/aof-dev/aofd/host/internal/store/storetest"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
@@ -34,7 +35,10 @@ func TestMain(m *testing.M) {
 
 func open(t *testing.T, path string, now func() time.Time) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(context.Background(), path, sqlite.Options{Logger: slog.New(slog.DiscardHandler), Now: now})
+	s, err := sqlite.Open(context.Background(), path, sqlite.Options{
+		Logger: slog.New(slog.DiscardHandler), Now: now,
+		Limits: sqlstore.Limits{Messages: storetest.MaxMessages, Bytes: storetest.MaxBytes},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +266,7 @@ func TestUnreadableRowsAreGivenUp(t *testing.T) {
 		}
 		return turns
 	}
-	spoil(`UPDATE message SET body = X'5B' WHERE event_id = '1'`)
+	spoil(`UPDATE message SET body = X'5B' WHERE cause = 'p/a/1'`)
 	if got := claim(); len(got) != 0 {
 		t.Fatalf("the unreadable message was claimed: %+v", got)
 	}

@@ -39,8 +39,14 @@ func (c *Clock) Add(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// Open returns an empty store with that clock, closed at the end of the test.
+// Open returns an empty store with that clock and the limits below, closed at the end of the test.
 type Open func(t *testing.T, c *Clock) store.Store
+
+// The limits of what waits in the stores that Open returns.
+const (
+	MaxMessages = 1500
+	MaxBytes    = 4 << 20
+)
 
 // Run checks the store.
 func Run(t *testing.T, open Open) {
@@ -73,6 +79,24 @@ func Run(t *testing.T, open Open) {
 		"a trace is found by every id":                  (*harness).trace,
 		"counts and times are kept":                     (*harness).counts,
 		"pruning forgets what is settled only":          (*harness).prune,
+		"each kind has its retention":                   (*harness).retention,
+		"a conversation is kept under one key":          (*harness).aliases,
+		"two known conversations become one":            (*harness).merge,
+		"the last word of the user is known":            (*harness).lastInbound,
+		"what is held waits for the user's next word":   (*harness).hold,
+		"attempts are kept":                             (*harness).attempts,
+		"what is paused is not sent":                    (*harness).pause,
+		"an account has one sender":                     (*harness).senders,
+		"recent sends are known":                        (*harness).recent,
+		"who leaves gives all back":                     (*harness).leave,
+		"a delivery is sent again":                      (*harness).redeliver,
+		"a delivery is dropped":                         (*harness).drop,
+		"a message is replayed":                         (*harness).replay,
+		"the ledger pages and searches":                 (*harness).ledger,
+		"the trace can be followed":                     (*harness).tail,
+		"a webhook is kept as it came":                  (*harness).webhook,
+		"what waits is bounded":                         (*harness).full,
+		"a webhook is stored whole or not at all":       (*harness).wholeOrNot,
 		"many at once lose nothing":                     (*harness).concurrent,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
@@ -274,9 +298,13 @@ func (h *harness) fence() {
 	h.ok(h.store.Release(h.ctx(), old)) // no effect
 	equal(h, "nothing enqueued", len(h.due(10)), 0)
 	h.finish(turns[0])
-	if err := h.store.Finish(h.ctx(), turns[0], store.Result{Outcome: store.OutcomeAnswered}); !errors.Is(err, store.ErrFenced) {
-		h.Fatalf("a second finish: %v", err)
+	if err := h.store.Finish(h.ctx(), old, store.Result{Outcome: store.OutcomeAnswered}); !errors.Is(err, store.ErrFenced) {
+		h.Fatalf("finish of a lost lease, after the other's: %v", err)
 	}
+	// The answer to the first call may have been lost, so it may be made again; it has no second effect.
+	again := store.Result{Outcome: store.OutcomeFailed, Deliveries: []store.Delivery{h.delivery(turns[0], 1)}}
+	h.ok(h.store.Finish(h.ctx(), turns[0], again))
+	equal(h, "nothing enqueued by the second call", len(h.due(10)), 0)
 }
 
 func (h *harness) renew() {
@@ -615,8 +643,8 @@ func (h *harness) prune() {
 	h.settle(d, store.StateSent, "m1")
 	h.receive(receipt("r1", "m1", "", chat.ReceiptSent))
 	h.append(inbound(message("bob", 1))) // not handled
-	h.clock.Add(time.Hour)
-	h.ok(h.store.Prune(h.ctx(), h.clock.Now()))
+	h.clock.Add(8 * 24 * time.Hour)
+	h.ok(h.store.Prune(h.ctx(), store.Retention{}))
 	if _, err := h.store.Delivery(h.ctx(), d.ID); !errors.Is(err, store.ErrNotFound) {
 		h.Fatalf("the settled delivery: %v", err)
 	}

@@ -1,31 +1,58 @@
 -- +goose Up
 
--- Times are microseconds since 1970; 0 is none. JSON is that of sdk/chat.
+-- Times are microseconds since 1970; 0 is none. JSON is that of sdk/chat. PostgreSQL has the same tables.
+
+-- What duplicates are known by: 16 bytes that stand for a cause or for a semantic key. The row of a message
+-- begins with its reference, and outlives the message.
+CREATE TABLE seen (
+    key     BLOB    NOT NULL PRIMARY KEY,
+    message INTEGER NOT NULL, -- seq
+    at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- The inbox. A message without an outcome waits or is being worked on.
 CREATE TABLE message (
     seq          INTEGER PRIMARY KEY AUTOINCREMENT, -- order of arrival
-    cause        TEXT    NOT NULL UNIQUE,
-    event_id     TEXT    NOT NULL,
-    reference    TEXT    NOT NULL, -- what stands in an apology
-    semantic     TEXT, -- platform/account/key of what the platform may send under several ids
+    cause        TEXT    NOT NULL, -- found by its row in seen
     conversation TEXT    NOT NULL,
     lane         TEXT    NOT NULL,
     platform     TEXT    NOT NULL,
     account      TEXT    NOT NULL,
     user_id      TEXT    NOT NULL,
+    user_name    TEXT    NOT NULL,
     received_at  INTEGER NOT NULL,
-    body         BLOB    NOT NULL, -- JSON
+    webhook      INTEGER NOT NULL, -- id of what it came with; 0: that was not kept
+    size         INTEGER NOT NULL, -- of the body, in bytes
+    preview      TEXT    NOT NULL, -- the beginning of its text
+    body         BLOB    NOT NULL, -- JSON; empty once it is forgotten
     outcome      TEXT,
-    reason       TEXT,
-    done_at      INTEGER NOT NULL DEFAULT 0
+    reason       TEXT    NOT NULL DEFAULT '',
+    epoch        INTEGER NOT NULL DEFAULT 0, -- of the turn that finished it
+    done_at      INTEGER NOT NULL DEFAULT 0,
+    replay_of    TEXT    NOT NULL DEFAULT '' -- cause
 ) STRICT;
-CREATE UNIQUE INDEX message_semantic ON message (semantic) WHERE semantic IS NOT NULL;
-CREATE INDEX message_event ON message (event_id);
-CREATE INDEX message_reference ON message (reference);
-CREATE INDEX message_waiting ON message (conversation, lane, seq) WHERE outcome IS NULL;
+CREATE INDEX message_in ON message (conversation, seq);
+CREATE INDEX message_waiting ON message (seq, size) WHERE outcome IS NULL;
 CREATE INDEX message_of_user ON message (platform, account, user_id, seq) WHERE outcome IS NULL AND lane = 'turn';
-CREATE INDEX message_done ON message (done_at) WHERE outcome IS NOT NULL;
+CREATE INDEX message_replay ON message (replay_of) WHERE replay_of <> '';
+
+-- Chats. One with a canonical key is another key of that chat.
+CREATE TABLE conversation (
+    seq              INTEGER PRIMARY KEY AUTOINCREMENT,
+    key              TEXT    NOT NULL UNIQUE,
+    canonical        TEXT    NOT NULL DEFAULT '',
+    held             INTEGER NOT NULL DEFAULT 0, -- 1: it may have held deliveries
+    platform         TEXT    NOT NULL,
+    account          TEXT    NOT NULL,
+    channel_id       TEXT    NOT NULL,
+    thread_id        TEXT    NOT NULL,
+    user_id          TEXT    NOT NULL,
+    user_name        TEXT    NOT NULL,
+    created_at       INTEGER NOT NULL,
+    last_inbound_at  INTEGER NOT NULL DEFAULT 0,
+    last_outbound_at INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX conversation_alias ON conversation (canonical) WHERE canonical <> '';
 
 -- The queues of conversations that have something waiting.
 CREATE TABLE lane (
@@ -57,7 +84,11 @@ CREATE TABLE delivery (
     expires_at   INTEGER NOT NULL,
     state        TEXT    NOT NULL,
     attempt      INTEGER NOT NULL DEFAULT 0,
+    before       INTEGER NOT NULL DEFAULT 0, -- attempts until the operator had it sent again
+    queued_at    INTEGER NOT NULL,
     next_at      INTEGER NOT NULL DEFAULT 0,
+    claimed_at   INTEGER NOT NULL DEFAULT 0,
+    sent_by      TEXT    NOT NULL DEFAULT '', -- owner of the last attempt
     owner        TEXT    NOT NULL DEFAULT '',
     lease_until  INTEGER NOT NULL DEFAULT 0,
     message_ids  TEXT    NOT NULL DEFAULT '[]', -- JSON
@@ -65,10 +96,28 @@ CREATE TABLE delivery (
     settled_at   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX delivery_conversation ON delivery (conversation, seq);
+CREATE INDEX delivery_cause ON delivery (cause);
 CREATE INDEX delivery_open ON delivery (conversation, seq) WHERE state IN ('queued', 'sending');
 CREATE INDEX delivery_due ON delivery (next_at, seq) WHERE state = 'queued';
-CREATE INDEX delivery_state ON delivery (state) WHERE state IN ('sending', 'unknown', 'failed');
-CREATE INDEX delivery_settled ON delivery (settled_at) WHERE settled_at > 0;
+CREATE INDEX delivery_expires ON delivery (expires_at) WHERE state = 'queued' AND expires_at > 0;
+CREATE INDEX delivery_state ON delivery (state, seq) WHERE state NOT IN ('queued', 'sent', 'delivered', 'read');
+
+-- Attempts that have ended and counted.
+CREATE TABLE attempt (
+    delivery_id TEXT    NOT NULL,
+    n           INTEGER NOT NULL,
+    platform    TEXT    NOT NULL,
+    account     TEXT    NOT NULL,
+    channel_id  TEXT    NOT NULL,
+    owner       TEXT    NOT NULL,
+    started_at  INTEGER NOT NULL,
+    ended_at    INTEGER NOT NULL,
+    state       TEXT    NOT NULL,
+    messages    INTEGER NOT NULL, -- that went out with it
+    error       TEXT    NOT NULL, -- JSON
+    PRIMARY KEY (delivery_id, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attempt_recent ON attempt (platform, account, ended_at);
 
 -- Which delivery a platform's message belongs to.
 CREATE TABLE part (
@@ -107,17 +156,40 @@ CREATE TABLE notice (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX notice_stored ON notice (stored_at);
 
+-- Who sends for an account.
+CREATE TABLE sender (
+    platform    TEXT    NOT NULL,
+    account     TEXT    NOT NULL,
+    owner       TEXT    NOT NULL,
+    lease_until INTEGER NOT NULL,
+    PRIMARY KEY (platform, account)
+) STRICT, WITHOUT ROWID;
+
+-- What the operator keeps from being sent; an empty account is all of the platform.
+CREATE TABLE pause (
+    platform TEXT    NOT NULL,
+    account  TEXT    NOT NULL,
+    reason   TEXT    NOT NULL,
+    since    INTEGER NOT NULL,
+    PRIMARY KEY (platform, account)
+) STRICT, WITHOUT ROWID;
+
+-- One row for each durable point of a message, with all hops up to it.
 CREATE TABLE trace (
-    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
-    cause       TEXT    NOT NULL,
-    delivery_id TEXT    NOT NULL,
-    at          INTEGER NOT NULL,
-    hop         TEXT    NOT NULL,
-    detail      TEXT    NOT NULL,
-    duration_ns INTEGER NOT NULL
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+    cause  TEXT    NOT NULL,
+    at     INTEGER NOT NULL, -- of the first hop
+    events BLOB    NOT NULL -- JSON
 ) STRICT;
-CREATE INDEX trace_cause ON trace (cause, at, seq);
-CREATE INDEX trace_at ON trace (at);
+CREATE INDEX trace_cause ON trace (cause, seq);
+
+-- What came over the wire.
+CREATE TABLE webhook (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      INTEGER NOT NULL,
+    request BLOB    NOT NULL, -- JSON, without the body
+    body    BLOB    NOT NULL
+) STRICT;
 
 CREATE TABLE choice (
     conversation TEXT NOT NULL,
@@ -134,14 +206,15 @@ CREATE TABLE history (
     stored_at    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX history_of ON history (conversation, agent, seq);
-CREATE INDEX history_stored ON history (stored_at);
 
--- When the last message of a platform came in and went out.
+-- When the last message of an account came in and went out. All accounts that ever had one are here.
 CREATE TABLE last_time (
-    platform TEXT    NOT NULL PRIMARY KEY,
+    platform TEXT    NOT NULL,
+    account  TEXT    NOT NULL,
     last_in  INTEGER NOT NULL DEFAULT 0,
-    last_out INTEGER NOT NULL DEFAULT 0
+    last_out INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (platform, account)
 ) STRICT, WITHOUT ROWID;
 
--- Written to see that the disk takes writes.
+-- Written to see that the store takes writes.
 CREATE TABLE pulse (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;

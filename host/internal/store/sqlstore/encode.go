@@ -1,10 +1,12 @@
-package sqlite
+package sqlstore
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 // micros is how times are stored: microseconds since 1970, 0 for none.
@@ -39,4 +41,29 @@ func decode(b []byte, v any) error {
 		return fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	return nil
+}
+
+// encodeError is an error as a column has it: empty for none.
+func encodeError(e *chat.DeliveryError) (string, error) {
+	if e == nil {
+		return "", nil
+	}
+	b, err := encode(e)
+	return string(b), err
+}
+
+// decodeError is the reverse of encodeError.
+func decodeError(s string) (e *chat.DeliveryError, err error) {
+	if s == "" {
+		return nil, nil
+	}
+	return e, decode([]byte(s), &e)
+}
+
+// bytesOf is b as a column has it, which is never null.
+func bytesOf(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }

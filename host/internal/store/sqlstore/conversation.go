@@ -1,0 +1,119 @@
+package sqlstore
+
+import (
+	"database/sql"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+)
+
+// converse files a message's conversation, finds out which one it is when it has several keys, and queues what
+// was held until its user writes. It returns the key under which the conversation goes on.
+func (s *Store) converse(w *Writer, m store.InboundMessage) (key string, err error) {
+	c, at := m.Message, spoke(m.Message, w.now)
+	var canonical string
+	var held int
+	if _, err := w.insert(`INSERT INTO conversation (key, platform, account, channel_id, thread_id, user_id, user_name,
+			created_at, last_inbound_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (key) DO UPDATE SET user_id = excluded.user_id, user_name = excluded.user_name,
+			last_inbound_at = CASE WHEN excluded.last_inbound_at > conversation.last_inbound_at
+				THEN excluded.last_inbound_at ELSE conversation.last_inbound_at END
+		RETURNING canonical, held`, []any{
+		m.Conversation, c.Platform, c.Account, c.ChannelID, c.ThreadID, c.User.ID, nameOf(c.User),
+		micros(w.now), micros(at),
+	}, &canonical, &held); err != nil {
+		return "", err
+	}
+	key = m.Conversation
+	if canonical != "" {
+		key = canonical
+		if err := w.lock(conversationKey(key)); err != nil {
+			return "", err
+		}
+	}
+	for _, alias := range m.Aliases {
+		if key, err = join(w, m, key, alias); err != nil {
+			return "", err
+		}
+	}
+	if key != m.Conversation {
+		if _, err := w.insert(`UPDATE conversation SET user_id = $2, user_name = $3, last_inbound_at =
+				CASE WHEN last_inbound_at < $4 THEN $4 ELSE last_inbound_at END
+			WHERE key = $1 RETURNING held`, []any{key, c.User.ID, nameOf(c.User), micros(at)}, &held); err != nil {
+			return "", err
+		}
+	}
+	if held != 0 && !at.IsZero() {
+		err = s.unhold(w, key)
+	}
+	return key, err
+}
+
+// join makes alias another key of a conversation. It returns the key under which that goes on: of two
+// conversations that are known, that of the older one.
+func join(w *Writer, m store.InboundMessage, key, alias string) (string, error) {
+	if alias == "" || alias == key {
+		return key, nil
+	}
+	var seq int64
+	var canonical string
+	found, err := w.Row(`SELECT seq, canonical FROM conversation WHERE key = $1`, []any{alias}, &seq, &canonical)
+	switch {
+	case err != nil:
+		return key, err
+	case !found:
+		c := m.Message
+		_, err := w.Exec(`INSERT INTO conversation (key, canonical, platform, account, channel_id, thread_id, user_id,
+				user_name, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			alias, key, c.Platform, c.Account, c.ChannelID, c.ThreadID, c.User.ID, nameOf(c.User), micros(w.now))
+		return key, err
+	case canonical == key:
+		return key, nil
+	case canonical != "":
+		if err := w.lock(conversationKey(canonical)); err != nil {
+			return key, err
+		}
+		return join(w, m, key, canonical)
+	}
+	var own int64
+	if _, err := w.Row(`SELECT seq FROM conversation WHERE key = $1`, []any{key}, &own); err != nil {
+		return key, err
+	}
+	older, newer := key, alias
+	if seq < own {
+		older, newer = alias, key
+	}
+	_, err = w.Exec(`UPDATE conversation SET canonical = $1 WHERE key = $2 OR canonical = $2`, older, newer)
+	return older, err
+}
+
+// unhold queues the held deliveries of a conversation, whose user has written.
+func (s *Store) unhold(w *Writer, conversation string) error {
+	var found []brief
+	err := w.each(`SELECT id, cause FROM delivery WHERE conversation = $1 AND state = 'held' ORDER BY seq`,
+		[]any{conversation}, func(rows *sql.Rows) error {
+			var d brief
+			err := rows.Scan(&d.id, &d.cause)
+			found = append(found, d)
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	for _, d := range found {
+		if _, err := w.Exec(`UPDATE delivery SET state = 'queued', next_at = 0 WHERE id = $1 AND state = 'held'`, d.id); err != nil {
+			return err
+		}
+		if err := trace(w, d.cause, []store.TraceEvent{{
+			At: w.now, Hop: "send.unheld", Detail: "the user has written again", DeliveryID: d.id,
+		}}); err != nil {
+			return err
+		}
+	}
+	_, err = w.Exec(`UPDATE conversation SET held = 0 WHERE key = $1`, conversation)
+	return err
+}
+
+// brief is a delivery's id and whose answer it is.
+type brief struct{ id, cause string }

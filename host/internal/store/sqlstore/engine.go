@@ -1,0 +1,42 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Engine is a database. All its functions may be called by many goroutines, unless they say otherwise.
+type Engine struct {
+	// Reads is for what needs no transaction.
+	Reads *sql.DB
+	// Connect returns a connection that writes, for one goroutine.
+	Connect func(ctx context.Context) (*sql.Conn, error)
+	Writers int // transactions at the same time
+	Batch   int // operations that may share one
+	// Deadline bounds one transaction; 0: it takes the time that it takes.
+	Deadline time.Duration
+
+	// Begin begins a transaction on a writer's connection, in which nobody else works on the keys, and returns
+	// the time, by the clock that all hosts share.
+	Begin func(w *Writer, keys []string) (time.Time, error)
+	// Lock adds keys to those of the transaction; nil where Begin shuts out all others.
+	Lock func(w *Writer, keys []string) error
+	// Now is that clock, nearly, for what is only read.
+	Now func() time.Time
+	// Skip is what follows a SELECT that claims rows of the table d, so that two claims do not wait for each
+	// other; empty where there is one writer.
+	Skip string
+	// Settled is a condition on the table trace that holds for rows before which no others can turn up any
+	// more; empty where there is one writer.
+	Settled string
+
+	// Gone says that a connection is of no use any more and the transaction may be repeated on another one.
+	Gone func(conn *sql.Conn, err error) bool
+	// Again says that a transaction may succeed when it is repeated on the same connection.
+	Again func(err error) bool
+	// Fatal returns an error when nothing may be written any more after err, or nil.
+	Fatal func(err error) error
+	// Wrote is called after transactions that stored work for some host. It does not block.
+	Wrote func()
+}

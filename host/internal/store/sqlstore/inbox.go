@@ -1,0 +1,269 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Append implements store.Inbox.
+func (s *Store) Append(ctx context.Context, in store.Inbound) (store.Appended, error) {
+	a, err := s.prepare(in)
+	if err != nil {
+		return store.Appended{}, err
+	}
+	var out store.Appended
+	err = s.commit.do(ctx, a.keys, func(w *Writer) error {
+		out = store.Appended{}
+		a.webhook = 0
+		for i := range in.Messages {
+			if err := s.insert(w, a, i, &out); err != nil {
+				return err
+			}
+		}
+		for _, r := range in.Receipts {
+			if err := s.receive(w, r); err != nil {
+				return err
+			}
+		}
+		return notices(w, in.Notices)
+	})
+	if err != nil {
+		return store.Appended{}, err
+	}
+	return out, nil
+}
+
+// appending is an Inbound made ready outside of the transaction.
+type appending struct {
+	store.Inbound
+	bodies  [][]byte
+	keys    []string
+	request []byte // the Request without its body
+	webhook int64  // id of the stored Request; 0: not stored
+}
+
+func (s *Store) prepare(in store.Inbound) (*appending, error) {
+	a := &appending{Inbound: in, bodies: make([][]byte, len(in.Messages))}
+	var size load
+	for i, m := range in.Messages {
+		body, err := encode(m.Message)
+		if err != nil {
+			return nil, err
+		}
+		a.bodies[i] = body
+		size.add(1, int64(len(body)))
+		a.keys = append(a.keys, conversationKey(m.Conversation))
+		for _, alias := range m.Aliases {
+			a.keys = append(a.keys, conversationKey(alias))
+		}
+	}
+	for _, r := range in.Receipts {
+		a.keys = append(a.keys, partKey(r.Platform, r.Account, r.MessageID))
+		if r.DeliveryID != "" {
+			a.keys = append(a.keys, deliveryKey(r.DeliveryID))
+		}
+	}
+	if in.Request != nil {
+		bare := *in.Request
+		bare.Body = nil
+		var err error
+		if a.request, err = encode(bare); err != nil {
+			return nil, err
+		}
+	}
+	if size.messages > 0 {
+		if err := s.room(size); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// The keys that transactions lock.
+func conversationKey(c string) string { return "c:" + c }
+func deliveryKey(id string) string    { return "d:" + id }
+func partKey(platform, account, part string) string {
+	return "m:" + platform + "/" + account + "/" + part
+}
+
+// seenKey is what a cause is known by. It begins with the bits of its reference.
+func seenKey(cause string) []byte {
+	sum := sha256.Sum256([]byte("ref:" + cause))
+	return sum[:16]
+}
+
+// semanticKey is what a message is known by that the platform may send under several ids.
+func semanticKey(m chat.Message) []byte {
+	sum := sha256.Sum256([]byte("semantic:" + m.Platform + "/" + m.Account + "/" + m.SemanticKey))
+	return sum[:16]
+}
+
+// errRace means that the same event came in twice at once under two conversations.
+var errRace = errors.New("store: the same event is being stored by another transaction")
+
+// insert adds a message and its lane, or counts it as a duplicate.
+func (s *Store) insert(w *Writer, a *appending, i int, out *store.Appended) error {
+	m := a.Messages[i]
+	c, cause := m.Message, store.CauseOf(m.Message)
+	key, semantic := seenKey(cause), []byte(nil)
+	if c.SemanticKey != "" {
+		semantic = semanticKey(c)
+	}
+	known, err := isKnown(w, key, semantic)
+	if err != nil {
+		return err
+	}
+	if known {
+		out.Duplicates++
+		return nil
+	}
+	conversation, err := s.converse(w, m)
+	if err != nil {
+		return err
+	}
+	lane, err := laneOf(w, m, a.MaxPerUser)
+	if err != nil {
+		return err
+	}
+	if a.Request != nil && a.webhook == 0 {
+		if _, err := w.insert(`INSERT INTO webhook (at, request, body) VALUES ($1, $2, $3) RETURNING id`,
+			[]any{micros(w.now), a.request, bytesOf(a.Request.Body)}, &a.webhook); err != nil {
+			return err
+		}
+	}
+	seq, err := s.file(w, row{
+		message: c, body: a.bodies[i], cause: cause, conversation: conversation, lane: lane, webhook: a.webhook,
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range [][]byte{key, semantic} {
+		if k == nil {
+			continue
+		}
+		n, err := w.Exec(`INSERT INTO seen (key, message, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+			k, seq, micros(w.now))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errRace
+		}
+	}
+	out.New = append(out.New, cause)
+	if w.arrived == nil {
+		w.arrived = map[store.Account]int64{}
+	}
+	w.arrived[store.Account{Platform: c.Platform, Account: c.Account}] = micros(w.now)
+	return trace(w, cause, a.Trace)
+}
+
+// isKnown reports whether one of the keys was seen before. A nil key was not.
+func isKnown(w *Writer, key, semantic []byte) (bool, error) {
+	var one int
+	if semantic == nil {
+		return w.Row(`SELECT 1 FROM seen WHERE key = $1`, []any{key}, &one)
+	}
+	return w.Row(`SELECT 1 FROM seen WHERE key IN ($1, $2) LIMIT 1`, []any{key, semantic}, &one)
+}
+
+// row is a message on its way into the inbox.
+type row struct {
+	message      chat.Message
+	body         []byte
+	cause        string
+	conversation string
+	lane         store.LaneKind
+	webhook      int64
+	replayOf     string
+}
+
+// file puts a message at the end of its lane.
+func (s *Store) file(w *Writer, r row) (seq int64, err error) {
+	c := r.message
+	if _, err := w.insert(`INSERT INTO message (cause, conversation, lane, platform, account, user_id, user_name,
+			received_at, webhook, size, preview, body, replay_of)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING seq`, []any{
+		r.cause, r.conversation, string(r.lane), c.Platform, c.Account, c.User.ID, nameOf(c.User),
+		micros(w.now), r.webhook, len(r.body), preview(c.Text), r.body, r.replayOf,
+	}, &seq); err != nil {
+		return 0, err
+	}
+	w.changed = true
+	w.pending.add(1, int64(len(r.body)))
+	// A lane that is there keeps its head, which is older.
+	_, err = w.Exec(`INSERT INTO lane (conversation, kind, head) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		r.conversation, string(r.lane), seq)
+	return seq, err
+}
+
+func nameOf(u chat.User) string {
+	if u.DisplayName != "" {
+		return u.DisplayName
+	}
+	return u.Username
+}
+
+// previewMax is how many bytes of a text the ledger shows.
+const previewMax = 160
+
+// preview is the beginning of a text.
+func preview(text string) string {
+	if len(text) <= previewMax {
+		return text
+	}
+	end := 0
+	for i := range text { // the last rune that ends in time
+		if i > previewMax {
+			break
+		}
+		end = i
+	}
+	return text[:end]
+}
+
+// laneOf moves a message to the lane of refusals when its user has too many that wait or run.
+func laneOf(w *Writer, m store.InboundMessage, most int) (store.LaneKind, error) {
+	if m.Lane != store.LaneTurn || most <= 0 || m.Message.Refusal != nil {
+		return m.Lane, nil
+	}
+	var n int
+	c := m.Message
+	_, err := w.Row(`SELECT count(*) FROM message
+		WHERE platform = $1 AND account = $2 AND user_id = $3 AND outcome IS NULL AND lane = 'turn'`,
+		[]any{c.Platform, c.Account, c.User.ID}, &n)
+	if err == nil && n >= most {
+		return store.LaneBusy, nil
+	}
+	return m.Lane, err
+}
+
+func notices(w *Writer, notices []chat.Notice) error {
+	for _, n := range notices {
+		body, err := encode(n)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Exec(`INSERT INTO notice (id, platform, account, body, stored_at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT DO NOTHING`, n.ID, n.Platform, n.Account, body, micros(w.now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spoke is when the user said something, by the platform's clock; zero for what the platform itself says.
+func spoke(m chat.Message, now time.Time) time.Time {
+	switch {
+	case m.Content.System != nil:
+		return time.Time{}
+	case m.SentAt.IsZero() || m.SentAt.After(now):
+		return now
+	}
+	return m.SentAt
+}

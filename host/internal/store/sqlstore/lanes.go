@@ -1,0 +1,279 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// Claim implements store.Lanes.
+func (s *Store) Claim(
+	ctx context.Context, owner string, kind store.LaneKind, limit int, lease time.Duration,
+) ([]store.Turn, error) {
+	var turns []store.Turn
+	err := s.commit.submit(ctx, &operation{
+		run: func(w *Writer) (err error) {
+			turns, err = s.claim(w, owner, kind, limit, lease)
+			return err
+		},
+		undo: func(w *Writer) error {
+			for _, t := range turns {
+				if err := release(w, t); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return turns, nil
+}
+
+func (s *Store) claim(w *Writer, owner string, kind store.LaneKind, limit int, lease time.Duration) ([]store.Turn, error) {
+	var turns, broken []store.Turn
+	err := w.each(`SELECT d.conversation, d.head, d.attempt + 1, d.epoch + 1, m.cause, m.body
+		FROM lane d JOIN message m ON m.seq = d.head
+		WHERE d.kind = $1 AND d.lease_until <= $2 AND d.owner <> $3 ORDER BY d.head LIMIT $4`+s.Skip,
+		[]any{string(kind), micros(w.now), owner, limit}, func(rows *sql.Rows) error {
+			t := store.Turn{Lane: kind}
+			var body []byte
+			if err := rows.Scan(&t.Conversation, &t.Seq, &t.Attempt, &t.Epoch, &t.Cause, &body); err != nil {
+				return err
+			}
+			if err := decode(body, &t.Message); err != nil {
+				broken = append(broken, t)
+				return nil
+			}
+			turns = append(turns, t)
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range broken {
+		if err := s.giveUp(w, t); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range turns {
+		if _, err := w.Exec(`UPDATE lane SET owner = $1, lease_until = $2, epoch = $3, attempt = $4
+			WHERE conversation = $5 AND kind = $6`,
+			owner, micros(w.now.Add(lease)), t.Epoch, t.Attempt, t.Conversation, string(kind)); err != nil {
+			return nil, err
+		}
+	}
+	return turns, nil
+}
+
+// giveUp ends a message that cannot be read any more, so that it does not hold up all others.
+func (s *Store) giveUp(w *Writer, t store.Turn) error {
+	const reason = "BODY_UNREADABLE: the stored message cannot be read"
+	s.log.Error("bug: a stored message cannot be read; it is given up", "cause", t.Cause)
+	if err := w.lock(conversationKey(t.Conversation)); err != nil {
+		return err
+	}
+	if err := done(w, t, store.OutcomeFailed, reason); err != nil {
+		return err
+	}
+	if err := trace(w, t.Cause, []store.TraceEvent{{At: w.now, Hop: "turn.end", Detail: "failed: " + reason}}); err != nil {
+		return err
+	}
+	return advance(w, t)
+}
+
+// done records the outcome of a turn.
+func done(w *Writer, t store.Turn, o store.Outcome, reason string) error {
+	var size int64
+	ok, err := w.insert(`UPDATE message SET outcome = $1, reason = $2, done_at = $3, epoch = $4
+		WHERE seq = $5 AND outcome IS NULL RETURNING size`, []any{string(o), reason, micros(w.now), t.Epoch, t.Seq}, &size)
+	if ok {
+		w.pending.add(-1, -size)
+	}
+	return err
+}
+
+// Renew implements store.Lanes.
+func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) error {
+	return s.commit.do(ctx, nil, func(w *Writer) error {
+		until := micros(w.now.Add(lease))
+		for _, query := range []string{
+			`UPDATE lane SET lease_until = $1 WHERE owner = $2 AND owner <> ''`,
+			`UPDATE sender SET lease_until = $1 WHERE owner = $2`,
+			`UPDATE delivery SET lease_until = $1 WHERE owner = $2 AND state = 'sending' AND lease_until < $1`,
+		} {
+			if _, err := w.Exec(query, until, owner); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Release implements store.Lanes. The attempt is not counted, since nothing went wrong with the message.
+func (s *Store) Release(ctx context.Context, t store.Turn) error {
+	return s.commit.do(ctx, nil, func(w *Writer) error {
+		w.changed = true
+		return release(w, t)
+	})
+}
+
+func release(w *Writer, t store.Turn) error {
+	_, err := w.Exec(`UPDATE lane SET owner = '', lease_until = 0, attempt = attempt - 1
+		WHERE conversation = $1 AND kind = $2 AND head = $3 AND epoch = $4 AND owner <> ''`,
+		t.Conversation, string(t.Lane), t.Seq, t.Epoch)
+	return err
+}
+
+// Leave implements store.Store.
+func (s *Store) Leave(ctx context.Context, owner string) error {
+	return s.commit.do(ctx, nil, func(w *Writer) error {
+		if _, err := w.Exec(`UPDATE lane SET owner = '', lease_until = 0, attempt = attempt - 1
+			WHERE owner = $1 AND owner <> ''`, owner); err != nil {
+			return err
+		}
+		if _, err := w.Exec(`DELETE FROM sender WHERE owner = $1`, owner); err != nil {
+			return err
+		}
+		w.changed = true
+		_, err := s.markUnknown(w, `state = 'sending' AND owner = $1`, owner)
+		return err
+	})
+}
+
+// Enqueue implements store.Lanes.
+func (s *Store) Enqueue(ctx context.Context, t store.Turn, d []store.Delivery, events []store.TraceEvent) error {
+	return s.commit.do(ctx, []string{conversationKey(t.Conversation)}, func(w *Writer) error {
+		ok, err := held(w, t)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return store.ErrFenced
+		}
+		if err := enqueue(w, d); err != nil {
+			return err
+		}
+		return trace(w, t.Cause, events)
+	})
+}
+
+// Finish implements store.Lanes.
+func (s *Store) Finish(ctx context.Context, t store.Turn, r store.Result) error {
+	return s.commit.do(ctx, []string{conversationKey(t.Conversation)}, func(w *Writer) error {
+		ok, err := held(w, t)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return finished(w, t)
+		}
+		if err := done(w, t, r.Outcome, r.Reason); err != nil {
+			return err
+		}
+		if err := enqueue(w, r.Deliveries); err != nil {
+			return err
+		}
+		if err := chooseAgent(w, t, r.SetAgent); err != nil {
+			return err
+		}
+		if err := appendHistory(w, t.Conversation, r.HistoryAgent, r.History); err != nil {
+			return err
+		}
+		if err := trace(w, t.Cause, r.Trace); err != nil {
+			return err
+		}
+		return advance(w, t)
+	})
+}
+
+// held reports whether the lane is still the turn's own. No other transaction takes it over before this one
+// ends.
+func held(w *Writer, t store.Turn) (bool, error) {
+	var one int
+	query := `SELECT 1 FROM lane WHERE conversation = $1 AND kind = $2 AND head = $3 AND epoch = $4`
+	if w.engine.Skip != "" {
+		query += ` FOR UPDATE`
+	}
+	return w.Row(query, []any{t.Conversation, string(t.Lane), t.Seq, t.Epoch}, &one)
+}
+
+// finished returns nil when this very turn has finished its message, and store.ErrFenced otherwise: the answer
+// to the first call may have been lost.
+func finished(w *Writer, t store.Turn) error {
+	var one int
+	ok, err := w.Row(`SELECT 1 FROM message WHERE seq = $1 AND outcome IS NOT NULL AND epoch = $2`,
+		[]any{t.Seq, t.Epoch}, &one)
+	if err == nil && !ok {
+		return store.ErrFenced
+	}
+	return err
+}
+
+// advance frees the lane for its next message, or ends it.
+func advance(w *Writer, t store.Turn) error {
+	var next sql.NullInt64
+	if _, err := w.Row(`SELECT min(seq) FROM message
+		WHERE conversation = $1 AND seq > $2 AND lane = $3 AND outcome IS NULL`,
+		[]any{t.Conversation, t.Seq, string(t.Lane)}, &next); err != nil {
+		return err
+	}
+	if !next.Valid {
+		_, err := w.Exec(`DELETE FROM lane WHERE conversation = $1 AND kind = $2`, t.Conversation, string(t.Lane))
+		return err
+	}
+	w.changed = true
+	_, err := w.Exec(`UPDATE lane SET head = $1, attempt = 0, owner = '', lease_until = 0
+		WHERE conversation = $2 AND kind = $3`, next.Int64, t.Conversation, string(t.Lane))
+	return err
+}
+
+// chooseAgent stores the user's choice of an agent: nil leaves it, an empty name takes it back.
+func chooseAgent(w *Writer, t store.Turn, agent *string) (err error) {
+	user := t.Message.User.ID
+	switch {
+	case agent == nil:
+	case *agent == "":
+		_, err = w.Exec(`DELETE FROM choice WHERE conversation = $1 AND user_id = $2`, t.Conversation, user)
+	default:
+		_, err = w.Exec(`INSERT INTO choice (conversation, user_id, agent) VALUES ($1, $2, $3)
+			ON CONFLICT (conversation, user_id) DO UPDATE SET agent = excluded.agent`, t.Conversation, user, *agent)
+	}
+	return err
+}
+
+func appendHistory(w *Writer, conversation, agent string, turns []chat.Turn) error {
+	for _, turn := range turns {
+		body, err := encode(turn)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Exec(`INSERT INTO history (conversation, agent, turn, stored_at) VALUES ($1, $2, $3, $4)`,
+			conversation, agent, body, micros(w.now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// QueueOf implements store.Lanes.
+func (s *Store) QueueOf(ctx context.Context, platform, account, userID string) (out []store.Queued, err error) {
+	rows, err := s.Reads.QueryContext(ctx, `SELECT m.cause, m.received_at, l.lease_until > $1 AND l.head = m.seq
+		FROM message m JOIN lane l ON l.conversation = m.conversation AND l.kind = m.lane
+		WHERE m.platform = $2 AND m.account = $3 AND m.user_id = $4 AND m.outcome IS NULL AND m.lane = 'turn'
+		ORDER BY m.seq`, micros(s.Now()), platform, account, userID)
+	return out, drain(rows, err, func(rows *sql.Rows) error {
+		var q store.Queued
+		var at int64
+		if err := rows.Scan(&q.Cause, &at, &q.Running); err != nil {
+			return err
+		}
+		q.ReceivedAt = moment(at)
+		out = append(out, q)
+		return nil
+	})
+}

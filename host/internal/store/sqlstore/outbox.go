@@ -1,0 +1,349 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// enqueue adds deliveries; those that exist are left alone. Their conversation is locked.
+func enqueue(w *Writer, deliveries []store.Delivery) error {
+	for _, d := range deliveries {
+		response, err := encode(d.Response)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Exec(`INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id,
+				agent, response, created_at, queued_at, expires_at, state, next_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 'queued', $12) ON CONFLICT DO NOTHING`,
+			d.ID, d.Cause, d.Ordinal, d.Platform, d.Account, d.Conversation, d.ChannelID, d.Agent, response,
+			micros(d.CreatedAt), micros(d.ExpiresAt), micros(d.NextAt)); err != nil {
+			return err
+		}
+		w.changed = true
+	}
+	return nil
+}
+
+// deliveries is what scanDelivery reads: the deliveries d, each with its conversation.
+const deliveries = `SELECT d.seq, d.id, d.cause, d.ordinal, d.platform, d.account, d.conversation, d.channel_id, d.agent,
+	d.response, d.created_at, d.expires_at, d.state, d.attempt, d.before, d.queued_at, d.message_ids, d.next_at, d.error,
+	d.settled_at, coalesce(c.last_inbound_at, 0)
+	FROM delivery d LEFT JOIN conversation c ON c.key = d.conversation`
+
+// oldest holds for a delivery d when none of its conversation that was enqueued before it is still open.
+const oldest = `NOT EXISTS (SELECT 1 FROM delivery o
+	WHERE o.conversation = d.conversation AND o.seq < d.seq AND o.state IN ('queued', 'sending'))`
+
+// notPaused holds for a delivery d of an account that is not paused.
+const notPaused = `NOT EXISTS (SELECT 1 FROM pause p WHERE p.platform = d.platform AND p.account IN ('', d.account))`
+
+// scanDelivery reads a row of deliveries. With errUnreadable the id is set all the same.
+func scanDelivery(row interface{ Scan(...any) error }) (d store.Delivery, seq int64, err error) {
+	var response []byte
+	var created, expires, next, queued, settled, inbound int64
+	var state, ids, failure string
+	if err := row.Scan(&seq, &d.ID, &d.Cause, &d.Ordinal, &d.Platform, &d.Account, &d.Conversation, &d.ChannelID, &d.Agent,
+		&response, &created, &expires, &state, &d.Attempt, &d.Before, &queued, &ids, &next, &failure,
+		&settled, &inbound); err != nil {
+		return d, seq, err
+	}
+	d.CreatedAt, d.ExpiresAt, d.NextAt = moment(created), moment(expires), moment(next)
+	d.QueuedAt, d.SettledAt, d.LastInboundAt = moment(queued), moment(settled), moment(inbound)
+	d.State = store.DeliveryState(state)
+	if err := decode(response, &d.Response); err != nil {
+		return d, seq, err
+	}
+	if err := decode([]byte(ids), &d.MessageIDs); err != nil {
+		return d, seq, err
+	}
+	d.PartsSent = len(d.MessageIDs)
+	d.LastError, err = decodeError(failure)
+	return d, seq, err
+}
+
+// ClaimDeliveries implements store.Outbox.
+func (s *Store) ClaimDeliveries(
+	ctx context.Context, owner string, limit int, lease time.Duration,
+) ([]store.Delivery, error) {
+	var out []store.Delivery
+	err := s.commit.submit(ctx, &operation{
+		run: func(w *Writer) (err error) {
+			out, err = s.claimDeliveries(w, owner, limit, lease)
+			return err
+		},
+		undo: func(w *Writer) error {
+			for _, d := range out {
+				if _, err := w.Exec(`UPDATE delivery SET state = 'queued', attempt = attempt - 1, owner = '', lease_until = 0
+					WHERE id = $1 AND attempt = $2 AND state = 'sending' AND owner = $3`, d.ID, d.Attempt, owner); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *Store) claimDeliveries(w *Writer, owner string, limit int, lease time.Duration) ([]store.Delivery, error) {
+	now := micros(w.now)
+	if _, err := s.markUnknown(w, `state = 'sending' AND lease_until <= $1 AND owner <> $2`, now, owner); err != nil {
+		return nil, err
+	}
+	if err := s.expire(w, now); err != nil {
+		return nil, err
+	}
+	var found []store.Delivery
+	var broken []string
+	err := w.each(deliveries+` WHERE d.state = 'queued' AND d.next_at <= $1 AND `+oldest+` AND `+notPaused+`
+			AND NOT EXISTS (SELECT 1 FROM sender s WHERE s.platform = d.platform AND s.account = d.account
+				AND s.owner <> $2 AND s.lease_until > $1)
+		ORDER BY d.next_at, d.seq LIMIT $3`+s.Skip, []any{now, owner, limit}, func(rows *sql.Rows) error {
+		d, _, err := scanDelivery(rows)
+		if errors.Is(err, errUnreadable) {
+			broken = append(broken, d.ID)
+			return nil
+		}
+		found = append(found, d)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range broken {
+		s.log.Error("bug: a stored delivery cannot be read; it is given up", "delivery", id)
+		if _, err := w.Exec(`UPDATE delivery SET state = 'failed', settled_at = $1 WHERE id = $2`, now, id); err != nil {
+			return nil, err
+		}
+	}
+	var out []store.Delivery
+	held := map[store.Account]bool{}
+	for _, d := range found {
+		a := store.Account{Platform: d.Platform, Account: d.Account}
+		if _, asked := held[a]; !asked {
+			if held[a], err = holdSender(w, owner, a, senderLease); err != nil {
+				return nil, err
+			}
+		}
+		if !held[a] {
+			continue
+		}
+		d.State = store.StateSending
+		d.Attempt++
+		if _, err := w.Exec(`UPDATE delivery SET state = 'sending', attempt = $1, owner = $2, sent_by = $2, lease_until = $3, claimed_at = $4
+			WHERE id = $5`, d.Attempt, owner, now+lease.Microseconds(), now, d.ID); err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// markUnknown makes deliveries unknown whose sender is gone, and returns how many. which is a condition on
+// the delivery table, with its args.
+func (s *Store) markUnknown(w *Writer, which string, args ...any) (int, error) {
+	failure, err := encode(chat.DeliveryError{
+		Reason: chat.ReasonOutcomeUnknown, Message: "the daemon ended while the message was being sent",
+		Hint: "a receipt will tell whether it arrived; it is not sent again",
+	})
+	if err != nil {
+		return 0, err
+	}
+	return s.settleAll(w, store.StateUnknown, string(failure), "send.unknown", "its sender is gone", which, args...)
+}
+
+// MarkUnknown makes all deliveries unknown that are being sent, and returns how many: for a database that no
+// other process uses.
+func (s *Store) MarkUnknown(w *Writer) (int, error) { return s.markUnknown(w, `state = 'sending'`) }
+
+// expire ends deliveries that are of no use any more.
+func (s *Store) expire(w *Writer, now int64) error {
+	_, err := s.settleAll(w, store.StateExpired, "", "send.expired", "it was not sent in time",
+		`state IN ('queued', 'held') AND expires_at > 0 AND expires_at <= $1`, now)
+	return err
+}
+
+// settleAll moves the deliveries that match which to a state that ends them, says so in the trace, and
+// applies the receipts that came before. It returns how many it moved.
+func (s *Store) settleAll(
+	w *Writer, state store.DeliveryState, failure, hop, why, which string, args ...any,
+) (n int, err error) {
+	type open struct {
+		brief
+		state   string
+		attempt int
+	}
+	var found []open
+	err = w.each(`SELECT id, cause, state, attempt FROM delivery WHERE `+which+` ORDER BY id`, args, func(rows *sql.Rows) error {
+		var d open
+		err := rows.Scan(&d.id, &d.cause, &d.state, &d.attempt)
+		found = append(found, d)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range found {
+		if err := w.lock(deliveryKey(d.id)); err != nil {
+			return n, err
+		}
+		changed, err := w.Exec(`UPDATE delivery SET state = $1, error = $2, owner = '', lease_until = 0, settled_at = $3
+			WHERE id = $4 AND state = $5 AND attempt = $6`, string(state), failure, micros(w.now), d.id, d.state, d.attempt)
+		if err != nil {
+			return n, err
+		}
+		if changed == 0 {
+			continue // another host did it
+		}
+		n++
+		if state == store.StateUnknown {
+			if err := attempted(w, d.id, d.attempt, state, 0, failure); err != nil {
+				return n, err
+			}
+		}
+		if err := trace(w, d.cause, []store.TraceEvent{{At: w.now, Hop: hop, Detail: why, DeliveryID: d.id}}); err != nil {
+			return n, err
+		}
+		if err := s.applyReceipts(w, d.id); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// attempted records an attempt that has ended.
+func attempted(w *Writer, id string, n int, state store.DeliveryState, messages int, failure string) error {
+	_, err := w.Exec(`INSERT INTO attempt (delivery_id, n, platform, account, channel_id, owner, started_at, ended_at,
+			state, messages, error)
+		SELECT id, $2, platform, account, channel_id, sent_by, claimed_at, $3, $4, $5, $6 FROM delivery WHERE id = $1
+		ON CONFLICT DO NOTHING`, id, n, micros(w.now), string(state), messages, failure)
+	return err
+}
+
+// Settle implements store.Outbox.
+func (s *Store) Settle(ctx context.Context, v store.Settlement) error {
+	ids, err := encode(v.MessageIDs)
+	if err != nil {
+		return err
+	}
+	if v.MessageIDs == nil {
+		ids = []byte("[]")
+	}
+	failure, err := encodeError(v.Error)
+	if err != nil {
+		return err
+	}
+	return s.commit.do(ctx, settleKeys(v), func(w *Writer) error {
+		attempt, settled, now := v.Attempt, int64(0), micros(w.now)
+		if v.State != store.StateQueued && v.State != store.StateHeld {
+			settled = now
+		} else if v.Deferred {
+			attempt--
+		}
+		var before string
+		ok, err := w.Row(`SELECT message_ids FROM delivery WHERE id = $1 AND attempt = $2 AND state = 'sending'`,
+			[]any{v.DeliveryID, v.Attempt}, &before)
+		if err != nil || !ok {
+			return err // not the current attempt
+		}
+		if _, err := w.Exec(`UPDATE delivery SET state = $1, attempt = $2, next_at = $3, message_ids = $4, error = $5,
+				settled_at = $6, owner = '', lease_until = 0
+			WHERE id = $7`,
+			string(v.State), attempt, micros(v.NextAt), string(ids), failure, settled, v.DeliveryID); err != nil {
+			return err
+		}
+		var old []string
+		if err := decode([]byte(before), &old); err != nil {
+			return err
+		}
+		sent := max(0, len(v.MessageIDs)-len(old))
+		if !v.Deferred || sent > 0 {
+			if err := attempted(w, v.DeliveryID, v.Attempt, v.State, sent, failure); err != nil {
+				return err
+			}
+		}
+		return s.settled(w, v, now)
+	})
+}
+
+func settleKeys(v store.Settlement) []string {
+	keys := []string{deliveryKey(v.DeliveryID)}
+	for _, d := range v.Instead {
+		keys = append(keys, conversationKey(d.Conversation))
+	}
+	return keys
+}
+
+// settled records what comes with the end of an attempt: the parts that are out, the trace, what is sent
+// instead, and what receipts already said.
+func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
+	var cause, platform, account, conversation string
+	if _, err := w.Row(`SELECT cause, platform, account, conversation FROM delivery WHERE id = $1`, []any{v.DeliveryID},
+		&cause, &platform, &account, &conversation); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(slices.Values(v.MessageIDs)) {
+		// A receipt that is being stored at this moment must find the part, or this must find the receipt.
+		if err := w.lock(partKey(platform, account, id)); err != nil {
+			return err
+		}
+		if _, err := w.Exec(`INSERT INTO part (message_id, platform, account, delivery_id) VALUES ($1, $2, $3, $4)
+			ON CONFLICT DO NOTHING`, id, platform, account, v.DeliveryID); err != nil {
+			return err
+		}
+	}
+	switch v.State {
+	case store.StateSent:
+		if _, err := w.Exec(`INSERT INTO last_time (platform, account, last_out) VALUES ($1, $2, $3)
+			ON CONFLICT (platform, account) DO UPDATE SET last_out = excluded.last_out`, platform, account, now); err != nil {
+			return err
+		}
+		if _, err := w.Exec(`UPDATE conversation SET last_outbound_at = $1 WHERE key = $2`, now, conversation); err != nil {
+			return err
+		}
+	case store.StateHeld:
+		if _, err := w.Exec(`UPDATE conversation SET held = 1 WHERE key = $1`, conversation); err != nil {
+			return err
+		}
+	case store.StateQueued:
+		w.changed = true
+	}
+	if err := trace(w, cause, v.Trace); err != nil {
+		return err
+	}
+	if err := enqueue(w, v.Instead); err != nil {
+		return err
+	}
+	return s.applyReceipts(w, v.DeliveryID)
+}
+
+// NextDue implements store.Outbox.
+func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
+	var at sql.NullInt64
+	err := s.Reads.QueryRowContext(ctx, `SELECT d.next_at FROM delivery d
+		WHERE d.state = 'queued' AND `+oldest+` AND `+notPaused+` ORDER BY d.next_at, d.seq LIMIT 1`).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil || !at.Valid {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(at.Int64), nil // what is due at once is due since 1970
+}
+
+// Delivery implements store.Outbox.
+func (s *Store) Delivery(ctx context.Context, id string) (store.Delivery, error) {
+	d, _, err := scanDelivery(s.Reads.QueryRowContext(ctx, deliveries+` WHERE d.id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, store.ErrNotFound
+	}
+	return d, err
+}

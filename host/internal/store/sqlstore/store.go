@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Store implements store.Store but for Backup and Changed, which belong to a database.
+type Store struct {
+	*Engine
+	log    *slog.Logger
+	limits Limits
+	commit *committer
+
+	stop      chan struct{}
+	keeper    sync.WaitGroup
+	closeOnce sync.Once
+
+	waits waits
+}
+
+// Limits bound what waits, in messages and in bytes of their bodies; 0 is no limit.
+type Limits struct {
+	Messages int
+	Bytes    int64
+}
+
+// New returns a store on an engine whose database has the current schema. Close ends it, but not the engine.
+func New(e *Engine, l Limits, log *slog.Logger) *Store {
+	s := &Store{Engine: e, log: log, limits: l, stop: make(chan struct{})}
+	s.commit = startCommitter(e, s.stored, log)
+	s.keeper.Go(s.recount)
+	return s
+}
+
+// Do runs something in a transaction, alone with its keys.
+func (s *Store) Do(ctx context.Context, run func(*Writer) error) error {
+	return s.commit.do(ctx, nil, run)
+}
+
+// Fail makes every later write fail with err.
+func (s *Store) Fail(err error) { s.commit.fail(err) }
+
+// Ping implements store.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.commit.do(ctx, nil, func(w *Writer) error {
+		_, err := w.Exec(`INSERT INTO pulse (one, at) VALUES (1, $1)
+			ON CONFLICT (one) DO UPDATE SET at = excluded.at`, micros(w.now))
+		return err
+	})
+}
+
+// Close writes what is queued and ends the store.
+func (s *Store) Close() {
+	s.closeOnce.Do(func() {
+		close(s.stop)
+		s.keeper.Wait()
+		s.commit.close()
+	})
+}
+
+// every calls do at once and then again and again, until Close.
+func (s *Store) every(d time.Duration, do func(context.Context)) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		do(ctx)
+		cancel()
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+	}
+}

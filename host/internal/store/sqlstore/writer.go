@@ -1,0 +1,218 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+)
+
+// Writer is a connection that writes, and the transaction on it. One goroutine uses it.
+type Writer struct {
+	engine   *Engine
+	conn     *sql.Conn // nil: not connected
+	prepared map[string]*sql.Stmt
+
+	// Of the transaction.
+	ctx        context.Context
+	cancel     context.CancelFunc
+	now        time.Time
+	inside     bool // it has begun
+	failed     bool // a statement failed
+	committing bool
+	writes     int                     // statements that changed something
+	changed    bool                    // there is new work for some host
+	arrived    map[store.Account]int64 // when accounts got their last message; written at the end
+	pending    load                    // what waits more, or less
+}
+
+// begin connects, if need be, and begins a transaction for the operations.
+func (w *Writer) begin(ctx context.Context, batch []*operation) (err error) {
+	w.ctx, w.cancel = ctx, func() {}
+	if d := w.engine.Deadline; d > 0 {
+		w.ctx, w.cancel = context.WithTimeout(ctx, d)
+	}
+	w.inside, w.failed, w.committing, w.changed, w.writes = false, false, false, false, 0
+	w.arrived, w.pending = nil, load{}
+	if w.conn == nil {
+		if w.conn, err = w.engine.Connect(w.ctx); err != nil {
+			return fmt.Errorf("store: connect: %w", err)
+		}
+		w.prepared = map[string]*sql.Stmt{}
+	}
+	var keys []string
+	for _, op := range batch {
+		keys = append(keys, op.keys...)
+	}
+	w.inside = true
+	if w.now, err = w.engine.Begin(w, keys); err != nil {
+		return fmt.Errorf("store: begin: %w", err)
+	}
+	return nil
+}
+
+// run runs an operation. When a transaction that had it may have been committed, that is taken back first.
+func (w *Writer) run(op *operation, unsure bool) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: bug: an operation panicked: %v", p)
+			w.writes++ // so that the transaction is undone
+		}
+	}()
+	if unsure && op.undo != nil {
+		if err := op.undo(w); err != nil {
+			return err
+		}
+	}
+	return op.run(w)
+}
+
+// commit writes what was gathered and ends the transaction.
+func (w *Writer) commit() error {
+	for a, at := range w.arrived {
+		if _, err := w.Exec(`INSERT INTO last_time (platform, account, last_in) VALUES ($1, $2, $3)
+			ON CONFLICT (platform, account) DO UPDATE SET last_in = excluded.last_in`, a.Platform, a.Account, at); err != nil {
+			return err
+		}
+	}
+	w.committing = true
+	if _, err := w.Exec(`COMMIT`); err != nil {
+		return err
+	}
+	w.inside = false
+	return nil
+}
+
+// rollback undoes what is left of a transaction.
+func (w *Writer) rollback(log *slog.Logger) {
+	if !w.inside || w.conn == nil {
+		return
+	}
+	w.inside = false
+	if _, err := w.conn.ExecContext(w.ctx, `ROLLBACK`); err != nil {
+		log.Debug("nothing to roll back", "err", err)
+	}
+}
+
+// stop ends the time of a transaction.
+func (w *Writer) stop() {
+	if w.cancel != nil {
+		w.cancel()
+	}
+}
+
+// gone reports whether the connection is of no use any more after err.
+func (w *Writer) gone(err error) bool {
+	if w.engine.Gone == nil {
+		return false
+	}
+	return w.conn == nil || w.engine.Gone(w.conn, err)
+}
+
+// lock adds keys to those of the transaction.
+func (w *Writer) lock(keys ...string) error {
+	if w.engine.Lock == nil || len(keys) == 0 {
+		return nil
+	}
+	return w.engine.Lock(w, keys)
+}
+
+// statement prepares a query once and keeps it, so queries must come from a fixed set.
+func (w *Writer) statement(query string) (*sql.Stmt, error) {
+	if s := w.prepared[query]; s != nil {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(w.ctx, query)
+	if err != nil {
+		w.failed = true
+		return nil, err
+	}
+	w.prepared[query] = s
+	return s, nil
+}
+
+// Exec runs a statement and returns how many rows it changed.
+func (w *Writer) Exec(query string, args ...any) (changed int64, err error) {
+	s, err := w.statement(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.ExecContext(w.ctx, args...)
+	if err != nil {
+		w.failed = true
+		return 0, err
+	}
+	n, err := r.RowsAffected()
+	if n > 0 {
+		w.writes++
+	}
+	return n, err
+}
+
+// Row runs a query and scans its first row; ok is false when there is none.
+func (w *Writer) Row(query string, args []any, into ...any) (ok bool, err error) {
+	s, err := w.statement(query)
+	if err != nil {
+		return false, err
+	}
+	err = s.QueryRowContext(w.ctx, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		w.failed = true
+	}
+	return err == nil, err
+}
+
+// insert runs a statement that returns columns of the row that it wrote; ok is false when it wrote none.
+func (w *Writer) insert(query string, args []any, into ...any) (ok bool, err error) {
+	ok, err = w.Row(query, args, into...)
+	if ok {
+		w.writes++
+	}
+	return ok, err
+}
+
+// each runs a query and calls scan for each row.
+func (w *Writer) each(query string, args []any, scan func(*sql.Rows) error) error {
+	s, err := w.statement(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(w.ctx, args...)
+	if err = drain(rows, err, scan); err != nil {
+		w.failed = true
+	}
+	return err
+}
+
+// drain calls scan for each row and closes rows. err is that of the query which made them.
+func drain(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // Err tells what went wrong
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// close ends the connection; the next transaction makes a new one.
+func (w *Writer) close() {
+	if w.conn == nil {
+		return
+	}
+	for _, s := range w.prepared {
+		_ = s.Close() // the connection is closed next
+	}
+	_ = w.conn.Close() // everything is committed, or lost with the connection
+	w.conn, w.prepared = nil, nil
+}
