@@ -91,6 +91,10 @@ fmt: ## Format Go and proto files
 bench: ## Run the benchmarks of the hot path
 	$(GO) test -run '^$$' -bench . -benchmem ./plugin/... ./host/...
 
+.PHONY: crash
+crash: ## Kill daemon, plugin and agents 200 times under traffic
+	AOFD_CRASHES=200 $(GO) test ./host/cmd/aofd -run '^TestCrashes' -timeout 60m -v
+
 .PHONY: model
 model: ## Run the pipeline through 2,000 random fates and compare it with its model
 	$(GO) test ./host -run '^TestModel$$' -rapid.checks=2000 -timeout 30m

@@ -25,7 +25,7 @@ type rule struct {
 
 // stages of the pipeline know the store's words and the metrics, and never each other: host.go alone knows
 // their order.
-var stageMay = []string{"self", "sdk/chat", "host/internal/store!", "host/internal/telemetry"}
+var stageMay = []string{"self", "sdk/chat", "host/internal/store!", "host/internal/telemetry", "host/internal/failpoint"}
 
 var rules = []rule{
 	{"proto/gen", []string{"self"}, []string{"google.golang.org/", "connectrpc.com/connect"}, "stubs are generated"},
@@ -64,6 +64,7 @@ var rules = []rule{
 		"a room that knows SQL",
 	},
 	{"host/internal/store/storetest", []string{"host/internal/store", "sdk/chat"}, []string{"github.com/google/go-cmp"}, "the suite of all stores"},
+	{"host/internal/failpoint", nil, nil, "places at which tests kill the daemon"},
 	{"host/internal/telemetry", []string{"host/internal/store!"}, []string{"github.com/prometheus/"}, "metric names"},
 	{"host/internal/ingress", stageMay, []string{"golang.org/x/sync"}, "a stage"},
 	{"host/internal/turn", stageMay, nil, "a stage"},

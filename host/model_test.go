@@ -329,8 +329,8 @@ func failsLater(m *planned) bool {
 	})
 }
 
-// checkOrder: what reached a chat came in the order of the messages that it answers; what was held, or waited
-// to be proven sent, may come later.
+// checkOrder: what reached a chat came in the order of the messages that it answers. What was held may come
+// later, and so may what was cut off on its way, since nobody waits for that.
 func (w *world) checkOrder() {
 	order := map[*planned]int{}
 	for i, c := range w.causes {
@@ -342,7 +342,9 @@ func (w *world) checkOrder() {
 	}
 	last := map[int]*planned{}
 	for _, r := range w.reached {
-		late := slices.ContainsFunc(w.attempts[r.id], func(a *attempt) bool { return a.ends == "held" || a.ends == "refused" }) ||
+		late := slices.ContainsFunc(w.attempts[r.id], func(a *attempt) bool {
+			return a.ends == "held" || a.ends == "refused" || a.told == "" || a.told == "unknown"
+		}) ||
 			strings.HasSuffix(r.id, "-instead")
 		if late {
 			continue

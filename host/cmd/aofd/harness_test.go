@@ -52,6 +52,18 @@ var binaries = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
+// failing builds the daemon with fail-points into a folder, once for all tests.
+var failing = sync.OnceValue(func() error {
+	cmd := exec.Command("go", "build", "-tags", "failpoint", "-o", filepath.Join(built, failingName), "./host/cmd/aofd")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build aofd with fail-points: %w\n%s", err, out)
+	}
+	return nil
+})
+
+const failingName = "aofd-failpoint"
+
 // root is the module's, seen from this package.
 var root, _ = filepath.Abs("../../..")
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aof-dev/aofd/host/internal/failpoint"
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/telemetry"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -178,7 +179,9 @@ func (s *Stage) claim(free chan struct{}) (more bool, err error) {
 // deliver makes one attempt and records how it ended.
 func (s *Stage) deliver(d store.Delivery) {
 	start := time.Now()
+	failpoint.Here(failpoint.Sending)
 	verdict := s.attempt(d)
+	failpoint.Here(failpoint.Sent)
 	verdict.DeliveryID, verdict.Attempt = d.ID, d.Attempt
 	if !verdict.Deferred {
 		s.Metrics.Send(d.Platform, verdict.State, time.Since(start))
@@ -188,6 +191,7 @@ func (s *Stage) deliver(d store.Delivery) {
 		"state", verdict.State)
 	report(log, verdict, time.Since(start))
 	s.settle(verdict, log)
+	failpoint.Here(failpoint.Settled)
 }
 
 // report logs how an attempt ended. One that failed is for the operator to look at.

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/aof-dev/aofd/host/internal/failpoint"
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/telemetry"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -176,10 +177,12 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 		h.Metrics.Receipt(h.Platform, string(r.Status))
 	}
 	if len(b.Messages)+len(b.Receipts)+len(b.Notices) > 0 {
+		failpoint.Here(failpoint.Parsed)
 		added, err := h.Inbox.Append(ctx, h.inbound(req, b))
 		if err != nil {
 			return h.unavailable(w, "the webhook could not be stored", err)
 		}
+		failpoint.Here(failpoint.Stored)
 		h.Metrics.Appended(h.Platform, len(added.New), added.Duplicates)
 		h.Arrived()
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aof-dev/aofd/host/internal/failpoint"
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/telemetry"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -258,7 +259,9 @@ func (s *Stage) tenure() context.Context {
 func (s *Stage) handle(held context.Context, t store.Turn) {
 	start := time.Now()
 	log := s.Logger.With("cause", t.Cause)
+	failpoint.Here(failpoint.Claimed)
 	r, cut := s.take(held, t, log)
+	failpoint.Here(failpoint.Answered)
 	if cut {
 		s.giveBack(t, log)
 		return
@@ -270,6 +273,7 @@ func (s *Stage) handle(held context.Context, t store.Turn) {
 	if !s.finish(t, r, log) {
 		return
 	}
+	failpoint.Here(failpoint.Finished)
 	s.Metrics.Turn(r.Outcome, time.Since(start))
 	report(log, t, r, time.Since(start))
 	if len(r.Deliveries) > 0 {
