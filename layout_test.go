@@ -95,6 +95,7 @@ var rules = []rule{
 		[]string{"connectrpc.com/connect", "google.golang.org/protobuf", "google.golang.org/genproto"},
 		"the only room that knows aof.host.v1",
 	},
+	{"host/internal/stats", nil, []string{"github.com/prometheus/"}, "figures of the last hours, from the metrics"},
 	{"host/internal/console", nil, nil, "a page and how it is served"},
 	{
 		"host",
