@@ -340,6 +340,15 @@ type Ledger interface {
 	// Conversations returns a page of conversations. Of the filter only Platform, Account, Conversation,
 	// UserID, Search, Since, Until, Limit and Before count; they are in the order of their first message.
 	Conversations(ctx context.Context, f Filter) ([]Conversation, Cursor, error)
+	// Loads returns how much each account of a platform has to do, by account; open is since when a person must
+	// have written for OpenWindows.
+	Loads(ctx context.Context, platform string, open time.Time) (map[string]Load, error)
+}
+
+// Load is how much an account has to do.
+type Load struct {
+	Pending     int // deliveries that are queued, being sent or held
+	OpenWindows int // conversations whose person wrote a short time ago
 }
 
 // Filter says what a page shows: what agrees with all fields that are set.
@@ -395,6 +404,9 @@ type Conversation struct {
 
 // Operator lets people step in. What was done, and the reason, is in the trace.
 type Operator interface {
+	// Send enqueues a delivery that answers nothing, with the beginning of its trace. Its conversation need not
+	// be known. One whose id exists is left alone.
+	Send(ctx context.Context, d Delivery, trace []TraceEvent) error
 	// Pause keeps the deliveries of an account, or of a whole platform when a.Account is empty, from being
 	// sent. What comes in is still stored and answered; the answers wait. Pausing twice changes the reason.
 	Pause(ctx context.Context, a Account, reason string) error

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -231,4 +232,28 @@ func (s *Store) Conversations(ctx context.Context, f store.Filter) (out []store.
 	})
 	out, next = page(out, seqs, size)
 	return out, next, err
+}
+
+// Loads implements store.Ledger.
+func (s *Store) Loads(ctx context.Context, platform string, open time.Time) (map[string]store.Load, error) {
+	out := map[string]store.Load{}
+	count := func(query string, args []any, to func(*store.Load, int)) error {
+		rows, err := s.Reads.QueryContext(ctx, query, args...)
+		return drain(rows, err, func(rows *sql.Rows) error {
+			var account string
+			var n int
+			err := rows.Scan(&account, &n)
+			l := out[account]
+			to(&l, n)
+			out[account] = l
+			return err
+		})
+	}
+	if err := count(`SELECT account, count(*) FROM delivery WHERE platform = $1 AND state IN ('queued', 'sending', 'held')
+		GROUP BY account`, []any{platform}, func(l *store.Load, n int) { l.Pending = n }); err != nil {
+		return nil, err
+	}
+	return out, count(`SELECT account, count(*) FROM conversation WHERE platform = $1 AND canonical = ''
+		AND last_inbound_at >= $2 GROUP BY account`, []any{platform, micros(open)},
+		func(l *store.Load, n int) { l.OpenWindows = n })
 }

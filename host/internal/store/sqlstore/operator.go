@@ -9,6 +9,31 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
+// Send implements store.Operator.
+func (s *Store) Send(ctx context.Context, d store.Delivery, events []store.TraceEvent) error {
+	return s.commit.do(ctx, []string{conversationKey(d.Conversation)}, func(w *Writer) error {
+		known, err := w.Row(`SELECT ordinal FROM delivery WHERE id = $1`, []any{d.ID}, new(int))
+		if known || err != nil {
+			return err
+		}
+		d := d
+		var canonical string
+		if _, err := w.Row(`SELECT canonical FROM conversation WHERE key = $1`, []any{d.Conversation}, &canonical); err != nil {
+			return err
+		}
+		if canonical != "" {
+			d.Conversation = canonical
+			if err := w.lock(conversationKey(canonical)); err != nil {
+				return err
+			}
+		}
+		if err := enqueue(w, []store.Delivery{d}); err != nil {
+			return err
+		}
+		return trace(w, d.Cause, events)
+	})
+}
+
 // Redeliver implements store.Operator.
 func (s *Store) Redeliver(ctx context.Context, id, reason string) error {
 	from := []store.DeliveryState{

@@ -454,3 +454,31 @@ func (h *harness) wholeOrNot() {
 	equal(h, "nothing is stored", b.InboxPending, 0)
 	equal(h, "all are new", len(h.append(inbound(ms...)).New), len(ms))
 }
+
+func (h *harness) operatorSend() {
+	old := inbound(message("old", 1))
+	h.append(old)
+	moved := inbound(message("new", 1))
+	moved.Messages[0].Aliases = []string{"c:old"}
+	moved.Messages[0].Message.SentAt = h.clock.Now()
+	h.append(moved)
+	d := store.Delivery{
+		ID: "d-op", Cause: "operator/1", Ordinal: 1, Platform: "echo", Account: "acc", Conversation: "c:new", ChannelID: "new",
+		Response: chat.Response{Text: "maintenance at noon"}, CreatedAt: h.clock.Now(),
+	}
+	trace := []store.TraceEvent{{At: h.clock.Now(), Hop: "operator.send", DeliveryID: d.ID}}
+	h.ok(h.store.Send(h.ctx(), d, trace))
+	h.ok(h.store.Send(h.ctx(), d, trace)) // the answer to the first call may have been lost
+	equal(h, "filed under the conversation's key", h.deliveryOf("d-op").Conversation, "c:old")
+	events, err := h.store.Trace(h.ctx(), "d-op")
+	h.ok(err)
+	equal(h, "one trace", len(events), 1)
+	d.ID, d.Cause, d.Conversation, d.ChannelID = "d-op2", "operator/2", "c:stranger", "stranger"
+	h.ok(h.store.Send(h.ctx(), d, nil))
+	loads, err := h.store.Loads(h.ctx(), "echo", h.clock.Now().Add(-time.Hour))
+	h.ok(err)
+	equal(h, "load", loads["acc"], store.Load{Pending: 2, OpenWindows: 1})
+	due, err := h.store.ClaimDeliveries(h.ctx(), "sender", 10, time.Minute)
+	h.ok(err)
+	equal(h, "both are sent", len(due), 2)
+}

@@ -82,6 +82,7 @@ func Run(t *testing.T, open Open) {
 		"each kind has its retention":                   (*harness).retention,
 		"a conversation is kept under one key":          (*harness).aliases,
 		"two known conversations become one":            (*harness).merge,
+		"an operator sends to known and unknown people": (*harness).operatorSend,
 		"the last word of the user is known":            (*harness).lastInbound,
 		"what is held waits for the user's next word":   (*harness).hold,
 		"attempts are kept":                             (*harness).attempts,
