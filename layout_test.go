@@ -52,7 +52,7 @@ var rules = []rule{
 	{
 		"plugin/whatsapp",
 		[]string{"self", "sdk/chat", "sdk/platform", "sdk/version"},
-		[]string{"github.com/rivo/uniseg", "golang.org/x/", "github.com/google/uuid", "github.com/cenkalti/backoff"},
+		[]string{"github.com/rivo/uniseg", "golang.org/x/", "github.com/google/uuid", "github.com/cenkalti/backoff", "code.dny.dev/ssrf", "github.com/sony/gobreaker", "github.com/hashicorp/golang-lru"},
 		"a plugin is built against the SDK only",
 	},
 	{"host/internal/store", []string{"sdk/chat"}, nil, "the words of the store, without SQL"},
@@ -89,6 +89,7 @@ var rules = []rule{
 		[]string{"github.com/hashicorp/", "google.golang.org/grpc", "github.com/Masterminds/semver/v3", "github.com/cenkalti/backoff/v5", "github.com/gofrs/flock", "golang.org/x/"},
 		"the only room of the host that knows go-plugin",
 	},
+	{"host/internal/media", []string{"self", "sdk/chat"}, []string{"golang.org/x/"}, "bytes pass through here, whoever brings them"},
 	{
 		"host/internal/api",
 		[]string{"self", "sdk/chat", "host/internal/store!", "proto/gen/aof/host"},

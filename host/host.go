@@ -15,6 +15,7 @@ import (
 	"github.com/aof-dev/aofd/host/internal/catalog"
 	"github.com/aof-dev/aofd/host/internal/config"
 	"github.com/aof-dev/aofd/host/internal/egress"
+	"github.com/aof-dev/aofd/host/internal/media"
 	"github.com/aof-dev/aofd/host/internal/runner"
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
@@ -110,6 +111,7 @@ type daemon struct {
 	reloading reloading
 	turn      *turn.Stage
 	egress    *egress.Stage
+	files     *media.Server
 	servers   servers
 }
 
@@ -148,13 +150,16 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 	if n := runner.EndLeftovers(d.cfg.DataDir); n > 0 {
 		d.log.Warn("a daemon that was killed left programs of agents running; they were ended", "processes", n)
 	}
+	if d.files, err = media.Listen(d.fetchMedia, d.log); err != nil {
+		return err
+	}
 	owner := uuid.NewString()
 	d.egress = egress.New(egress.Settings{
 		Owner: owner, Outbox: d.store, Sender: d.sender, Metrics: d.metrics, Logger: d.log,
 	})
 	d.current.now.plan = d.newPlanner(d.cfg)
 	d.turn = turn.New(turn.Settings{
-		Owner: owner, Lanes: d.store, Planner: &d.current, Agents: &d.current, Enqueued: d.egress.Wake,
+		Owner: owner, Lanes: d.store, Planner: &d.current, Agents: withFiles{&d.current, d}, Enqueued: d.egress.Wake,
 		MaxConcurrent: d.cfg.Runtime.MaxConcurrentTasks, ProgressAfter: d.cfg.Runtime.ProgressAfter,
 		MaxAge: d.cfg.Runtime.MaxMessageAge, Courtesies: courtesies{d}, Signal: d.cfg.Runtime.Signal,
 		Metrics: d.metrics, Logger: d.log,
@@ -201,6 +206,9 @@ func (d *daemon) close() {
 	d.reloading.mu.Lock() // a reload that goes on ends first
 	defer d.reloading.mu.Unlock()
 	d.current.close()
+	if d.files != nil {
+		d.files.Stop()
+	}
 	for _, p := range d.platforms {
 		p.stop()
 	}

@@ -42,6 +42,10 @@ type Config struct {
 	AllowedNumbers Numbers `json:"allowed_numbers,omitempty" aof:"minItems=1" jsonschema:"Who may write; all if absent."`
 	// ApprovalAllowedUsers is for approvals, which do not exist yet.
 	ApprovalAllowedUsers []string `json:"approval_allowed_users,omitempty" jsonschema:"Who may approve. No effect yet."`
+	// MediaMaxBytes is the largest file of a message that is fetched. Defaults to 100 MiB, the most that Meta has.
+	MediaMaxBytes int64 `json:"media_max_bytes,omitempty" jsonschema:"Largest file of a message that is fetched. Defaults to 104857600."`
+	// MediaTypes are the MIME types of files that are fetched, such as image/*; nil takes all.
+	MediaTypes []string `json:"media_types,omitempty" aof:"minItems=1" jsonschema:"MIME types of files that are fetched, such as image/*. All if absent."`
 	// APIVersion is the version of the Graph API. Defaults to v26.0.
 	APIVersion string `json:"api_version,omitempty" aof:"pattern=^v\\d{1,3}\\.\\d$" jsonschema:"Defaults to v26.0."`
 	// APIBaseURL is where the Graph API is: https, or http on this machine. Defaults to DefaultAPIBaseURL.

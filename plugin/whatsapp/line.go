@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/media"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -12,13 +13,25 @@ import (
 type line struct {
 	*graph.Client
 	number Number
+	files  *media.Fetcher
 	health atomic.Pointer[chat.Health] // how the last call went; nil before the first
 }
 
-func newLine(c Config, n Number) *line {
-	return &line{number: n, Client: graph.New(graph.Settings{
+func newLine(c Config, n Number) (*line, error) {
+	l := &line{number: n, Client: graph.New(graph.Settings{
 		BaseURL: c.baseURL(), Version: c.version(), PhoneNumberID: n.PhoneNumberID, Token: n.AccessToken,
 	})}
+	var err error
+	l.files, err = media.New(media.Settings{
+		API: l.Client, BaseURL: c.baseURL(), Token: n.AccessToken, MaxBytes: uint64(c.MediaMaxBytes), Types: c.MediaTypes,
+	})
+	return l, err
+}
+
+// Close closes idle connections.
+func (l *line) Close() {
+	l.Client.Close()
+	l.files.Close()
 }
 
 // client returns the line of a phone number; an empty id is the first one.

@@ -26,6 +26,7 @@ var (
 	_ platform.HealthChecker = (*Platform)(nil)
 	_ platform.AccountLister = (*Platform)(nil)
 	_ platform.Signaler      = (*Platform)(nil)
+	_ platform.MediaFetcher  = (*Platform)(nil)
 	_ platform.Validator     = Config{}
 )
 
@@ -50,7 +51,11 @@ func New(c Config) (*Platform, error) {
 	}
 	for _, n := range c.numbers() {
 		p.parser.Accounts[n.PhoneNumberID] = true
-		p.lines = append(p.lines, newLine(c, n))
+		l, err := newLine(c, n)
+		if err != nil {
+			return nil, &chat.Error{Reason: chat.ReasonConfigInvalid, Permanent: true, Text: err.Error(), Err: err}
+		}
+		p.lines = append(p.lines, l)
 	}
 	if c.AllowedNumbers != nil {
 		allow, err := webhook.NewAllowList(c.AllowedNumbers)
@@ -141,7 +146,7 @@ func Info() platform.Info {
 		DisplayName:         "WhatsApp",
 		Version:             version.String(),
 		Description:         "WhatsApp through Meta's Cloud API.",
-		Capabilities:        []string{chat.CapInteractive, chat.CapFiles, chat.CapSignals},
+		Capabilities:        []string{chat.CapInteractive, chat.CapFiles, chat.CapSignals, chat.CapMedia},
 		WebhookContentTypes: []string{"application/json"},
 		Limits: chat.Limits{
 			TextMax:            render.TextMax,

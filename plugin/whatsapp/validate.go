@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/media"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -18,6 +20,7 @@ func (c Config) Validate() []chat.Diagnostic {
 	c.checkIDs(&d)
 	c.checkSecrets(&d)
 	c.checkPeople(&d)
+	c.checkMedia(&d)
 	c.checkAPI(&d, time.Now())
 	return d
 }
@@ -132,6 +135,17 @@ func (c Config) checkPeople(d *diagnostics) {
 	d.people("/approval_allowed_users", c.ApprovalAllowedUsers)
 	if len(c.ApprovalAllowedUsers) > 0 {
 		d.warn("/approval_allowed_users", "approval_allowed_users has no effect yet, as there are no approvals", "")
+	}
+}
+
+func (c Config) checkMedia(d *diagnostics) {
+	if c.MediaMaxBytes < 0 || c.MediaMaxBytes > media.MaxBytes {
+		d.error("/media_max_bytes", fmt.Sprintf("media_max_bytes is not from 1 to %d", media.MaxBytes), "")
+	}
+	for i, t := range c.MediaTypes {
+		if _, err := path.Match(t, ""); err != nil || strings.Count(t, "/") != 1 {
+			d.error(fmt.Sprintf("/media_types/%d", i), "this is no MIME type", "write it like image/png or image/*")
+		}
 	}
 }
 

@@ -134,6 +134,8 @@ type Media struct {
 	Voice    bool      `json:"voice,omitempty"` // a recorded voice note
 	Animated bool      `json:"animated,omitempty"`
 	Size     uint64    `json:"size,omitempty"` // bytes; 0 when unknown
+	// URL is where an agent gets the file, while its run lasts. The host sets it for agents.
+	URL string `json:"url,omitempty"`
 }
 
 // InteractionKind is what a user tapped.

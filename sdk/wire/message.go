@@ -100,7 +100,7 @@ func fromContent(c *platformv1.Content) chat.Content {
 func toMedia(m chat.Media) *platformv1.Media {
 	return &platformv1.Media{
 		Type: mediaTypes.number[m.Type], Id: m.ID, MimeType: m.MimeType, Sha256: m.SHA256, Filename: m.Filename,
-		Caption: m.Caption, Voice: m.Voice, Animated: m.Animated, Size: m.Size,
+		Caption: m.Caption, Voice: m.Voice, Animated: m.Animated, Size: m.Size, Url: m.URL,
 	}
 }
 
@@ -108,7 +108,7 @@ func fromMedia(m *platformv1.Media) chat.Media {
 	return chat.Media{
 		Type: mediaTypes.word[m.GetType()], ID: m.GetId(), MimeType: m.GetMimeType(), SHA256: m.GetSha256(),
 		Filename: m.GetFilename(), Caption: m.GetCaption(), Voice: m.GetVoice(), Animated: m.GetAnimated(),
-		Size: m.GetSize(),
+		Size: m.GetSize(), URL: m.GetUrl(),
 	}
 }
 

@@ -1,8 +1,6 @@
 package webhook
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,23 +75,12 @@ func media(t chat.MediaType) func(part, *chat.Message) error {
 		size, _ := strconv.ParseUint(string(f.Size), 10, 64)
 		out.Text = string(f.Caption)
 		out.Content.Media = &chat.Media{
-			Type: t, ID: string(f.ID), MimeType: string(f.MimeType), SHA256: digest(string(f.SHA256)),
+			Type: t, ID: string(f.ID), MimeType: string(f.MimeType), SHA256: graph.Digest(string(f.SHA256)),
 			Filename: Filename(string(f.Filename)), Caption: string(f.Caption),
 			Voice: f.Voice == "true", Animated: f.Animated == "true", Size: size,
 		}
 		return nil
 	}
-}
-
-// digest returns a SHA-256 in lower-case hex; Meta writes it in base64, and in hex in older webhooks.
-func digest(s string) string {
-	if b, err := hex.DecodeString(s); err == nil && len(b) == 32 {
-		return strings.ToLower(s)
-	}
-	if b, err := base64.StdEncoding.DecodeString(s); err == nil && len(b) == 32 {
-		return hex.EncodeToString(b)
-	}
-	return ""
 }
 
 func location(p part, out *chat.Message) error {

@@ -983,7 +983,10 @@ type Media struct {
 	// Optional. True for an animated sticker.
 	Animated bool `protobuf:"varint,8,opt,name=animated,proto3" json:"animated,omitempty"`
 	// Optional. Bytes; 0 means unknown.
-	Size          uint64 `protobuf:"varint,9,opt,name=size,proto3" json:"size,omitempty"`
+	Size uint64 `protobuf:"varint,9,opt,name=size,proto3" json:"size,omitempty"`
+	// Optional. Where an agent gets the file, by HTTP and while its run lasts. The host sets it for agents;
+	// what a plugin sets is dropped.
+	Url           string `protobuf:"bytes,10,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1079,6 +1082,13 @@ func (x *Media) GetSize() uint64 {
 		return x.Size
 	}
 	return 0
+}
+
+func (x *Media) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // Interaction is a tap of a user, set only from a verified event.
@@ -2777,7 +2787,7 @@ const file_aof_platform_v1_message_proto_rawDesc = "" +
 	"\x06system\x18\b \x01(\v2\x1c.aof.platform.v1.SystemEventH\x00R\x06system\x12@\n" +
 	"\vunsupported\x18\t \x01(\v2\x1c.aof.platform.v1.UnsupportedH\x00R\vunsupportedB\x06\n" +
 	"\x04kind\"\r\n" +
-	"\vTextContent\"\xf8\x01\n" +
+	"\vTextContent\"\x8a\x02\n" +
 	"\x05Media\x12.\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x1a.aof.platform.v1.MediaTypeR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1b\n" +
@@ -2787,7 +2797,9 @@ const file_aof_platform_v1_message_proto_rawDesc = "" +
 	"\acaption\x18\x06 \x01(\tR\acaption\x12\x14\n" +
 	"\x05voice\x18\a \x01(\bR\x05voice\x12\x1a\n" +
 	"\banimated\x18\b \x01(\bR\banimated\x12\x12\n" +
-	"\x04size\x18\t \x01(\x04R\x04size\"\xd4\x01\n" +
+	"\x04size\x18\t \x01(\x04R\x04size\x12\x10\n" +
+	"\x03url\x18\n" +
+	" \x01(\tR\x03url\"\xd4\x01\n" +
 	"\vInteraction\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .aof.platform.v1.InteractionKindR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +

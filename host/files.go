@@ -1,0 +1,57 @@
+package host
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aof-dev/aofd/host/internal/turn"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// withFiles gives agents the address of the file of the message that they answer. It implements turn.Agents.
+type withFiles struct {
+	turn.Agents
+	daemon *daemon
+}
+
+// Run has the agent answer. The address of the file is good as long as it takes.
+func (w withFiles) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) chat.Event {
+	if r.Message != nil && r.Message.Content.Media != nil {
+		message, file := *r.Message, *r.Message.Content.Media // values that were handed on are not changed
+		file.URL = ""
+		if w.daemon.bringsFiles(message.Platform) {
+			url, withdraw := w.daemon.files.Offer(message.Platform, message.Account, file)
+			defer withdraw()
+			file.URL = url
+		}
+		message.Content.Media = &file
+		r.Message = &message
+	}
+	return w.Agents.Run(ctx, r, emit)
+}
+
+// bringsFiles reports whether a platform's plugin can fetch files.
+func (d *daemon) bringsFiles(platform string) bool {
+	for _, p := range d.platforms {
+		if plugin := p.live(); p.id == platform && plugin != nil {
+			return slices.Contains(plugin.Info().Capabilities, chat.CapMedia)
+		}
+	}
+	return false
+}
+
+// fetchMedia brings a file through the plugin of its platform.
+func (d *daemon) fetchMedia(
+	ctx context.Context, platform string, r chat.MediaRef, begin func(chat.MediaInfo) error, write func([]byte) error,
+) error {
+	for _, p := range d.platforms {
+		if p.id != platform {
+			continue
+		}
+		if plugin := p.live(); plugin != nil {
+			return plugin.FetchMedia(ctx, r, begin, write)
+		}
+		return p.unavailable()
+	}
+	return &chat.Error{Reason: chat.ReasonUnavailable, Text: "platform " + platform + " is not configured"}
+}
