@@ -16,6 +16,9 @@ AGAINST ?= main
 PYTHON  ?= python3
 VENV    := .cache/venv
 CI      ?=
+# The pages that the binaries hold: sources in ui, what is embedded beside them in dist.
+PAGES   := plugin/whatsapp/internal/emulator/page/ui
+export CHROMIUM ?= $(shell command -v chromium)
 
 .PHONY: help
 help: ## List the targets
@@ -33,7 +36,7 @@ run: build ## Build and start the daemon with example agents and a phone page; n
 	@exec examples/demo/run bin
 
 .PHONY: test
-test: generate-check lint test-go test-python ## Run everything that the README promises, with -race
+test: generate-check ui-check lint test-go test-python test-browser ## Run everything that the README promises, with -race
 
 .PHONY: test-go
 test-go:
@@ -72,6 +75,31 @@ breaking:
 	@ref=$$(git rev-parse -q --verify origin/$(AGAINST) || git rev-parse -q --verify $(AGAINST) || git rev-parse HEAD); \
 	[ "$$ref" != "$$(git rev-parse HEAD)" ] || ref=$$(git rev-parse -q --verify HEAD^ || echo "$$ref"); \
 	$(TOOL) buf breaking --against ".git#ref=$$ref"
+
+.PHONY: ui
+ui: $(PAGES:=/node_modules/ready) ## Build the pages that the binaries hold (Node 20.19 or newer)
+	@for p in $(PAGES); do (cd $$p && npm run --silent build -- --logLevel warn); done
+
+# What is packed is compared by the tests, unpacked: how well it is packed differs between versions of Node.
+.PHONY: ui-check
+ui-check: $(PAGES:=/node_modules/ready)
+	@for p in $(PAGES); do (cd $$p && npm run --silent check); done
+	@before=$$(mktemp) && after=$$(mktemp) && trap 'rm -f "$$before" "$$after"' EXIT; \
+	built() { find $(PAGES:ui=dist) -type f ! -name '*.gz' ! -name '*.br' -exec sha256sum {} + | sort; }; \
+	built > "$$before"; $(MAKE) --no-print-directory ui; built > "$$after"; \
+	diff "$$before" "$$after" || { echo 'the pages were stale: commit what `make ui` made'; exit 1; }
+
+%/node_modules/ready: %/package-lock.json
+	cd $* && npm ci --no-fund --no-audit --loglevel=error
+	touch $@
+
+.PHONY: test-browser
+test-browser: build chromium $(PAGES:=/node_modules/ready) ## Run the tests of the pages in Chromium
+	@for p in $(PAGES); do (cd $$p && AOFD_BIN=$(CURDIR)/bin npm run --silent test); done
+
+.PHONY: chromium
+chromium: ## Install Debian's Chromium, unless there is one
+	@[ -n "$(CHROMIUM)" ] || { sudo=$$(command -v sudo || true); $$sudo apt-get update -q && $$sudo apt-get install -y -q chromium fonts-noto-color-emoji; }
 
 .PHONY: lint
 lint: ## Check formatting and run the linters

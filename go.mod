@@ -2,6 +2,9 @@ module github.com/aof-dev/aofd
 
 go 1.26.0
 
+// The pages' tools; some of their packages hold Go files.
+ignore node_modules
+
 require (
 	code.dny.dev/ssrf v0.3.0
 	connectrpc.com/connect v1.21.1

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-//go:embed page
+//go:embed page/index.html page/*.css page/*.js
 var page embed.FS
 
 // policy lets the page load its own files and talk to its own server, nothing else, and run no script
