@@ -1,39 +1,45 @@
 package render
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/markup"
 )
 
 const (
-	fence  = "```"
+	fence  = markup.Fence
 	reopen = fence + "\n"
 	shut   = "\n" + fence
+	// room is kept in a part for what closes a block of code, or all marks that can be open in a line.
+	room = len(reopen)
 )
 
 // Split cuts a text into parts of at most head characters, of which the last has at most tail (tail ≤ head,
 // both at least 64). It cuts between paragraphs if it can, else between lines, sentences, words, and at
-// last between graphemes. What it drops is white space at the cuts. A code block that is cut is closed
-// and opened again.
+// last between graphemes. What it drops is white space at the cuts. A code block or a marked piece of text
+// that is cut is closed and opened again.
 func Split(text string, head, tail int) []string {
 	var parts []string
 	rest := text
 	for length(rest) > tail {
 		reserve := 0
-		if strings.Contains(rest, fence) {
-			reserve = len(reopen)
+		if strings.ContainsAny(rest, "*_~`") {
+			reserve = room
 		}
+		c := newCutter(rest, head)
 		var i int
 		if length(rest) <= head {
-			i = cutForTail(rest, tail-reserve)
+			i = c.forTail(tail - reserve)
 		} else {
-			i = cutForHead(rest, head-reserve)
+			i = c.forHead(head - reserve)
 		}
 		var part string
-		part, rest = divide(rest, i)
+		part, rest = c.divide(i)
 		if strings.TrimSpace(rest) == "" && length(part) > tail {
 			rest = part // nothing but white space or the end of a code block stood behind it: it is the last part
 			continue
@@ -48,10 +54,60 @@ func Split(text string, head, tail int) []string {
 	return parts
 }
 
+// cutter looks for the place to cut a text.
+type cutter struct {
+	s     string
+	marks []markup.Span // of all lines outside code blocks, as far as a cut can come
+}
+
+// newCutter finds the marks of the beginning of s, in which the cut will be.
+func newCutter(s string, head int) *cutter {
+	c := &cutter{s: s}
+	if !strings.ContainsAny(s, "*_~`") {
+		return c
+	}
+	const lookahead = 16 << 10 // bytes; a line is rarely longer, and a mark is not looked for further away
+	near := s[:min(len(s), head*utf8.UTFMax+lookahead)]
+	at, inCode := 0, false
+	for piece := range strings.SplitSeq(near, fence) {
+		if !inCode {
+			from := at
+			for line := range strings.SplitSeq(piece, "\n") {
+				for _, m := range markup.Spans(line) {
+					c.marks = append(c.marks, markup.Span{Open: from + m.Open, Close: from + m.Close, Mark: m.Mark})
+				}
+				from += len(line) + 1
+			}
+		}
+		at, inCode = at+len(piece)+len(fence), !inCode
+	}
+	return c
+}
+
+// open returns the marks that are open at i, the outermost first.
+func (c *cutter) open(i int) (marks string) {
+	for _, m := range c.marks {
+		if m.Open < i && i <= m.Close {
+			marks += string(m.Mark)
+		}
+	}
+	return marks
+}
+
+// torn reports whether a cut at i would leave a mark with nothing to mark.
+func (c *cutter) torn(i int) bool {
+	return slices.ContainsFunc(c.marks, func(m markup.Span) bool { return i == m.Open+1 || i == m.Close })
+}
+
 // divide cuts at i and tidies both sides.
-func divide(s string, i int) (part, rest string) {
+func (c *cutter) divide(i int) (part, rest string) {
+	s := c.s
 	if strings.Count(s[:i], fence)%2 == 0 {
-		return strings.TrimRightFunc(s[:i], unicode.IsSpace), skipBlank(s[i:])
+		part, rest = strings.TrimRightFunc(s[:i], unicode.IsSpace), skipBlank(s[i:])
+		if marks := c.open(i); marks != "" {
+			return part + backwards(marks), marks + strings.TrimLeftFunc(rest, unicode.IsSpace)
+		}
+		return part, rest
 	}
 	// The cut is inside a code block. One that has just begun had better begin in the rest.
 	begin := strings.LastIndex(s[:i], fence)
@@ -73,6 +129,12 @@ func divide(s string, i int) (part, rest string) {
 	return part, reopen + rest
 }
 
+func backwards(marks string) string {
+	b := []byte(marks)
+	slices.Reverse(b)
+	return string(b)
+}
+
 // skipBlank drops white space at the start of s, but keeps the indentation of its first line.
 func skipBlank(s string) string {
 	trimmed := strings.TrimLeftFunc(s, unicode.IsSpace)
@@ -83,8 +145,9 @@ func skipBlank(s string) string {
 	return trimmed
 }
 
-// cutForHead returns the best place to cut so that what is before it has at most most characters.
-func cutForHead(s string, most int) int {
+// forHead returns the best place to cut so that what is before it has at most most characters.
+func (c *cutter) forHead(most int) int {
+	s := c.s
 	n, half, end := 0, 0, len(s)
 	for i, r := range s {
 		if n <= most/2 {
@@ -97,18 +160,19 @@ func cutForHead(s string, most int) int {
 	}
 	best, quality := -1, 0
 	for i := end; i > half; i-- {
-		if q := rank(s, i); q > quality {
+		if q := c.rank(i); q > quality {
 			best, quality = i, q
 		}
 	}
 	if best > 0 {
 		return best
 	}
-	return grapheme(s, half, end, true)
+	return c.grapheme(half, end, true)
 }
 
-// cutForTail returns the best place to cut so that what is after it has at most most characters.
-func cutForTail(s string, most int) int {
+// forTail returns the best place to cut so that what is after it has at most most characters.
+func (c *cutter) forTail(most int) int {
+	s := c.s
 	n, start, half := 0, len(s), len(s)
 	for start > 0 {
 		r, size := utf8.DecodeLastRuneInString(s[:start])
@@ -122,43 +186,56 @@ func cutForTail(s string, most int) int {
 	}
 	best, quality := -1, 0
 	for i := start; i < half; i++ {
-		if q := rank(s, i); q > quality {
+		if q := c.rank(i); q > quality {
 			best, quality = i, q
 		}
 	}
 	if best > 0 {
 		return best
 	}
-	return grapheme(s, start, half, false)
+	return c.grapheme(start, half, false)
 }
 
-// rank says how good a place to cut is before byte i: 4 between paragraphs, 3 lines, 2 sentences, 1 words,
-// 0 for none.
-func rank(s string, i int) int {
-	if i <= 0 || i >= len(s) || !utf8.RuneStart(s[i]) {
+// rank says how good a place to cut is before byte i: 5 between paragraphs, 4 lines, 3 sentences, 2 words, 1
+// words of a command, 0 for none.
+func (c *cutter) rank(i int) int {
+	s := c.s
+	if i <= 0 || i >= len(s) || !utf8.RuneStart(s[i]) || s[i] < utf8.RuneSelf && s[i] > ' ' && s[i-1] < utf8.RuneSelf {
 		return 0
 	}
+	q := c.between(i)
+	if q > 0 && q < 4 && slices.ContainsFunc(c.marks, func(m markup.Span) bool { return m.Mark == '`' && m.Open < i && i <= m.Close }) {
+		return 1
+	}
+	return q
+}
+
+func (c *cutter) between(i int) int {
+	s := c.s
 	next, size := utf8.DecodeRuneInString(s[i:])
 	previous, _ := utf8.DecodeLastRuneInString(s[:i])
 	switch {
 	case next == '\n':
 		if line, _, more := strings.Cut(s[i+size:], "\n"); more && strings.TrimSpace(line) == "" {
-			return 4
+			return 5
 		}
-		return 3
+		return 4
+	case c.torn(i):
+		return 0
 	case unicode.IsSpace(next) && strings.ContainsRune(".!?…:;", previous):
-		return 2
+		return 3
 	case strings.ContainsRune("。！？", previous):
-		return 2
+		return 3
 	case unicode.IsSpace(next):
-		return 1
+		return 2
 	}
 	return 0
 }
 
 // grapheme returns a boundary of a grapheme between from and to, the last or the first one; if there is
 // none, that end which the caller would rather have, as nothing else fits.
-func grapheme(s string, from, to int, last bool) int {
+func (c *cutter) grapheme(from, to int, last bool) int {
+	s := c.s
 	fallback := from
 	if last {
 		fallback = to
@@ -171,7 +248,7 @@ func grapheme(s string, from, to int, last bool) int {
 		if at > to || at >= len(s) {
 			break
 		}
-		if at < from || at == from && last || inTicks(s, at) {
+		if at < from || at == from && last || inTicks(s, at) || c.torn(at) {
 			continue
 		}
 		found = at

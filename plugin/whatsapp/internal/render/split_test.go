@@ -9,18 +9,20 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rivo/uniseg"
 
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/markup"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/render"
 )
 
 // utf16Len counts as the most careful reader of Meta's limits would.
 func utf16Len(s string) int { return len(utf16.Encode([]rune(s))) }
 
-// visible is what a reader of a text sees, without the fences of code blocks.
+// visible is what a reader of a text sees, without the fences of code blocks and other marks.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || r == '`' {
+		if unicode.IsSpace(r) || strings.ContainsRune("`*_~", r) {
 			return -1
 		}
 		return r
@@ -62,8 +64,10 @@ func checkSplit(t *testing.T, text string, head, tail int) []string {
 	if got, want := visible(strings.Join(parts, "")), visible(text); got != want {
 		t.Errorf("visible characters were lost or added:\n got %q\nwant %q", got, want)
 	}
-	if got, want := strings.Count(strings.Join(parts, ""), "`"), strings.Count(text, "`"); got < want {
-		t.Errorf("%d back-ticks of %d are left", got, want)
+	for _, mark := range []string{"`", "*", "_", "~"} {
+		if got, want := strings.Count(strings.Join(parts, ""), mark), strings.Count(text, mark); got < want {
+			t.Errorf("%d %s of %d are left", got, mark, want)
+		}
 	}
 	if fenced(text) {
 		for i, p := range parts {
@@ -164,6 +168,67 @@ func TestSplitCode(t *testing.T) {
 	text := "Logs of the pod:\n\n```\n" + strings.Repeat("level=error msg=\"no route to host\"\n", 400) + "```\n\nWhat now?"
 	checkSplit(t, text, render.TextMax, render.TextMax)
 	checkSplit(t, text, render.TextMax, render.InteractiveMax)
+}
+
+// styled is what a reader sees of parts, each character with the marks around it, without white space.
+func styled(parts ...string) (out []string) {
+	for _, p := range parts {
+		for i, piece := range strings.Split(p, "```") {
+			for line := range strings.SplitSeq(piece, "\n") {
+				var spans []markup.Span
+				if i%2 == 0 {
+					spans = markup.Spans(line)
+				}
+				for at, r := range line {
+					marks, isMark := "", false
+					for _, s := range spans {
+						isMark = isMark || at == s.Open || at == s.Close
+						if s.Open < at && at < s.Close {
+							marks += string(s.Mark)
+						}
+					}
+					if i%2 == 1 {
+						marks = "```"
+					}
+					if !isMark && !unicode.IsSpace(r) {
+						out = append(out, marks+" "+string(r))
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// A marked piece that is cut is closed and opened again, so that the reader sees the same letters in the same
+// way as if nothing had been cut.
+func TestSplitMarks(t *testing.T) {
+	t.Parallel()
+	ten := strings.TrimSpace(strings.Repeat("ten words are here to be cut somewhere in the. ", 9))
+	for name, text := range map[string]string{
+		"bold":               "*" + ten + "*",
+		"nested":             "_*" + ten + "* and ~" + ten + "~_",
+		"code":               "run `" + ten + "` now, " + ten,
+		"many":               strings.Repeat("*a b* _c d_ ~e f~ `g h` ", 20),
+		"literal marks":      strings.Repeat("2 * 3 * 4 a_b_c ~5 ", 20),
+		"a fence in between": "*" + ten + "* ```" + ten + "``` _" + ten + "_",
+		"one long word":      "*" + strings.Repeat("x", 300) + "*",
+		"nested long word":   "*_~" + strings.Repeat("x", 300) + "~_*",
+		"addresses":          strings.Repeat("https://x.example/a_b_c*d* ", 12),
+	} {
+		for limit := 64; limit < 140; limit++ {
+			parts := checkSplit(t, text, limit, 64)
+			if d := cmp.Diff(styled(text), styled(parts...)); d != "" {
+				t.Errorf("%s in %d: %s\n%q", name, limit, d, parts)
+				break
+			}
+		}
+	}
+	// Between words of a text rather than inside a command, while there is a choice.
+	got := checkSplit(t, strings.Repeat("word ", 8)+"`kubectl get pods -n production --all-namespaces` end", 64, 64)
+	if want := []string{strings.TrimSpace(strings.Repeat("word ", 8)), "`kubectl get pods -n production --all-namespaces` end"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
 }
 
 // Graphemes stay whole wherever one fits: families, flags, accents and scripts that join.
