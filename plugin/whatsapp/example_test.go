@@ -160,13 +160,13 @@ func ExampleUnsupportedMessageType() {
 	defer func() { _ = p.Close() }()
 
 	_, err := p.SendResponse(context.Background(), chat.Delivery{ChannelID: "4915112345678", Response: chat.Response{
-		Attachments: []chat.Attachment{{Type: chat.MediaImage, Data: []byte("…"), MimeType: "image/png"}},
+		Attachments: []chat.Attachment{{Type: "hologram", URL: "https://files.example/a"}},
 	}})
 	if e, ok := errors.AsType[*whatsapp.UnsupportedMessageType](err); ok {
 		fmt.Println(e.Type)
 	}
 	// Output:
-	// an attachment with its data
+	// an attachment of type "hologram"
 }
 
 func ExamplePlatform_VerifyWebhook() {

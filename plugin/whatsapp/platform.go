@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aof-dev/aofd/plugin/whatsapp/internal/render"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/webhook"
 	"github.com/aof-dev/aofd/sdk/chat"
 	"github.com/aof-dev/aofd/sdk/platform"
@@ -148,18 +147,6 @@ func Info() platform.Info {
 		Description:         "WhatsApp through Meta's Cloud API.",
 		Capabilities:        []string{chat.CapInteractive, chat.CapFiles, chat.CapSignals, chat.CapMedia},
 		WebhookContentTypes: []string{"application/json"},
-		Limits: chat.Limits{
-			TextMax:            render.TextMax,
-			InteractiveTextMax: render.InteractiveMax,
-			ButtonsMax:         render.ButtonsMax,
-			ButtonLabelMax:     render.ButtonTitleMax,
-			ListRowsMax:        render.RowsMax,
-			ListSectionsMax:    render.SectionsMax,
-			RowTitleMax:        render.RowTitleMax,
-			RowDescriptionMax:  render.RowDescriptionMax,
-			ActionIDMax:        render.ButtonIDMax,
-			PerAccount:         rate(defaultRate),
-			PerRecipient:       chat.Rate{Period: 6 * time.Second, Burst: 45},
-		},
+		Limits:              limits(),
 	}
 }

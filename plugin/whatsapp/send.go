@@ -36,7 +36,7 @@ type Row struct {
 // user id, or the ChannelID of a message.
 func (p *Platform) SendTextMessage(ctx context.Context, to, text string) (id string, err error) {
 	return p.sendOne(ctx, to, func(r address.Recipient) (render.Plan, *chat.Error) {
-		return render.Answer(chat.Response{Text: text}, r, "")
+		return render.Answer(chat.Response{Text: text, Format: chat.FormatText}, r, "")
 	})
 }
 
@@ -135,7 +135,7 @@ func (p *Platform) send(
 				Text: fmt.Sprintf("the time of the call was over after %d of %d messages", len(ids), len(messages)),
 			}
 		}
-		id, err := api.Send(ctx, m, attempt)
+		id, err := api.deliver(ctx, m, attempt)
 		if err != nil {
 			failure = chat.AsError(err)
 			failure.MessageIDs = ids
@@ -148,6 +148,17 @@ func (p *Platform) send(
 	}
 	api.note(nil)
 	return ids, nil
+}
+
+// deliver uploads the files of a message and sends it.
+func (l *line) deliver(ctx context.Context, m graph.Message, attempt int) (id string, err error) {
+	for _, f := range m.Files() {
+		if f.ID, err = l.Upload(ctx, *f.File); err != nil {
+			return "", err
+		}
+		f.File = nil
+	}
+	return l.Send(ctx, m, attempt)
 }
 
 func recipient(to string) (address.Recipient, *chat.Error) {

@@ -237,8 +237,8 @@ func TestSendResponseRefuses(t *testing.T) {
 		"no recipient":  {chat.Delivery{Response: hi}, chat.ReasonRecipientUnavailable},
 		"a name":        {chat.Delivery{ChannelID: "bob", Response: hi}, chat.ReasonRecipientUnavailable},
 		"nothing":       {chat.Delivery{ChannelID: "4915112345678"}, chat.ReasonContentRejected},
-		"data": {chat.Delivery{ChannelID: "4915112345678", Response: chat.Response{
-			Attachments: []chat.Attachment{{Type: chat.MediaImage, Data: []byte{1}}},
+		"a hologram": {chat.Delivery{ChannelID: "4915112345678", Response: chat.Response{
+			Attachments: []chat.Attachment{{Type: "hologram", Data: []byte{1}}},
 		}}, chat.ReasonUnsupportedContent},
 	} {
 		_, err := p.SendResponse(t.Context(), c.d)
@@ -250,7 +250,7 @@ func TestSendResponseRefuses(t *testing.T) {
 		if e.Reason != c.want || !e.Permanent || e.Sent != chat.SentNo {
 			t.Errorf("%s: %+v", name, e)
 		}
-		if _, ok := errors.AsType[*whatsapp.UnsupportedMessageType](err); ok != (name == "data") {
+		if _, ok := errors.AsType[*whatsapp.UnsupportedMessageType](err); ok != (name == "a hologram") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

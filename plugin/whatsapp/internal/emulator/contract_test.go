@@ -23,7 +23,7 @@ func TestClientSends(t *testing.T) {
 	m := graph.Message{
 		MessagingProduct: "whatsapp", RecipientType: "individual", To: "+" + user, Type: "interactive",
 		Interactive: &graph.Interactive{
-			Type: "list", Body: graph.Words{Text: "choose"},
+			Type: "list", Body: &graph.Words{Text: "choose"},
 			Action: graph.Action{Button: "open", Sections: []graph.Section{{Rows: []graph.Row{{ID: "a", Title: "A"}}}}},
 		},
 	}

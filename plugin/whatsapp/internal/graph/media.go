@@ -22,6 +22,7 @@ type File struct {
 	MaxBytes int64 // more than that ends the upload; 0 for no bound
 	MimeType string
 	Filename string // may be empty
+	Head     []byte // the first bytes of Content, if somebody had a look at them
 }
 
 // uploadRate is the slowest upload that is waited for, in bytes a second.

@@ -1,12 +1,13 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
-	"net/url"
+	"unicode/utf8"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/rules"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -19,94 +20,141 @@ type Unsupported struct {
 func (u *Unsupported) Error() string { return "unsupported message type: " + u.Type }
 
 func unsupported(what, hint string) *chat.Error {
-	return &chat.Error{
-		Reason: chat.ReasonUnsupportedContent, Permanent: true, Text: what + " cannot be sent", Hint: hint,
-		Err: &Unsupported{Type: what},
-	}
+	e := rules.Failure(codeType, what+" cannot be sent", hint)
+	e.Reason, e.Err = chat.ReasonUnsupportedContent, &Unsupported{Type: what}
+	return e
 }
 
-func rejected(text, hint string) *chat.Error {
-	return &chat.Error{Reason: chat.ReasonContentRejected, Permanent: true, Text: text, Hint: hint}
+// What Meta would answer to a message that is refused here.
+const (
+	codeShape = 100
+	codeValue = 131009
+	codeType  = 131051
+	codeFile  = 131053
+)
+
+func rejected(code int, text, hint string) *chat.Error { return rules.Failure(code, text, hint) }
+
+// file is an attachment as WhatsApp takes it.
+type file struct {
+	kind    chat.MediaType
+	media   graph.Media
+	caption string
 }
 
-// file sends one attachment. A caption that cannot stand with the file goes before it.
-func (b *builder) file(n int, a chat.Attachment) *chat.Error {
-	m, slot, err := slot(a.Type)
-	if err != nil {
-		return err
+// files looks at the attachments. What WhatsApp does not take as what it is goes as a document.
+func (b *builder) files(attachments []chat.Attachment) (out []file, err *chat.Error) {
+	for i, a := range attachments {
+		f, err := b.newFile(i+1, a)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
 	}
-	media, err := reference(n, a)
-	if err != nil {
-		return err
+	return out, nil
+}
+
+func (b *builder) newFile(n int, a chat.Attachment) (file, *chat.Error) {
+	f := file{kind: a.Type, caption: a.Caption}
+	switch a.Type {
+	case chat.MediaImage, chat.MediaVideo, chat.MediaAudio, chat.MediaSticker, chat.MediaDocument:
+	case "file", "": // AOF's words for any file
+		f.kind = chat.MediaDocument
+	default:
+		return f, unsupported(fmt.Sprintf("an attachment of type %.20q", a.Type),
+			"the types are image, video, audio, document and sticker")
 	}
-	caption := a.Caption
+	f.media.Voice = a.Voice && f.kind == chat.MediaAudio
 	switch {
-	case blank(caption):
-		caption = ""
-	case a.Type == chat.MediaAudio || a.Type == chat.MediaSticker:
-		b.texts(Split(caption, TextMax, TextMax))
-		b.degrade("caption", "the caption of attachment %d stands before it, as its kind has none", n)
-		caption = ""
-	case length(caption) > CaptionMax:
-		b.texts(Split(caption, TextMax, TextMax))
-		b.degrade("caption", "the caption of attachment %d stands before it, as it has more than %d characters",
-			n, CaptionMax)
-		caption = ""
+	case a.MediaID != "":
+		f.media.ID = a.MediaID
+	case a.URL != "":
+		f.media.Link = a.URL
+	case len(a.Data) > 0:
+		if err := b.upload(n, &f, a); err != nil {
+			return f, err
+		}
+	default:
+		return f, rejected(codeShape, fmt.Sprintf("attachment %d has neither url, media_id nor data", n), "give it one of them")
 	}
-	media.Caption = caption
-	if m.Type == "document" {
-		media.Filename = a.Filename
+	if f.kind == chat.MediaDocument {
+		f.media.Filename = Shorten(a.Filename, rules.FilenameMax/utf8.UTFMax)
 	}
-	media.Voice = a.Voice && m.Type == "audio"
-	*slot(&m) = media
-	b.message(m)
+	return f, nil
+}
+
+// upload takes a file that comes as bytes. A picture, film or sound that WhatsApp does not show goes as a
+// document, so that it arrives all the same.
+func (b *builder) upload(n int, f *file, a chat.Attachment) *chat.Error {
+	content, err := rules.NewFile(bytes.NewReader(a.Data), int64(len(a.Data)), a.MimeType, a.Filename)
+	if err != nil {
+		return rejected(codeFile, err.Error(), "")
+	}
+	f.media.File = content
+	if f.media.Voice && !rules.IsVoice(content) {
+		f.media.Voice = false
+		b.degrade("voice", "attachment %d is no voice message, as those are OGG with the codec Opus", n)
+	}
+	if rules.Fits(f.kind, content) || !rules.Fits(chat.MediaDocument, content) {
+		return nil
+	}
+	b.degrade("attachment", "attachment %d goes as a document, as it is none that WhatsApp shows as %s", n, f.kind)
+	f.kind, f.media.Voice = chat.MediaDocument, false
 	return nil
 }
 
-// slot returns a message of the type that a kind of file has, and where the file stands in it. "file" is a
-// word of AOF's for any file.
-func slot(t chat.MediaType) (m graph.Message, field func(*graph.Message) **graph.Media, err *chat.Error) {
-	switch t {
-	case chat.MediaImage:
-		return graph.Message{Type: "image"}, func(m *graph.Message) **graph.Media { return &m.Image }, nil
-	case chat.MediaVideo:
-		return graph.Message{Type: "video"}, func(m *graph.Message) **graph.Media { return &m.Video }, nil
-	case chat.MediaAudio:
-		return graph.Message{Type: "audio"}, func(m *graph.Message) **graph.Media { return &m.Audio }, nil
-	case chat.MediaSticker:
-		return graph.Message{Type: "sticker"}, func(m *graph.Message) **graph.Media { return &m.Sticker }, nil
-	case chat.MediaDocument, "file", "":
-		return graph.Message{Type: "document"}, func(m *graph.Message) **graph.Media { return &m.Document }, nil
+// header is the file as the header of a message with buttons; nil when it cannot stand there.
+func (f *file) header() *graph.Header {
+	h := &graph.Header{Type: string(f.kind)}
+	media := f.media
+	switch {
+	case !blank(f.caption):
+		return nil
+	case f.kind == chat.MediaImage:
+		h.Image = &media
+	case f.kind == chat.MediaVideo:
+		h.Video = &media
+	case f.kind == chat.MediaDocument:
+		h.Document = &media
+	default:
+		return nil
 	}
-	return m, nil, unsupported(fmt.Sprintf("an attachment of type %.20q", t),
-		"the types are image, video, audio, document and sticker")
+	return h
 }
 
-// reference names a file by the platform's id or by a link.
-func reference(n int, a chat.Attachment) (*graph.Media, *chat.Error) {
+// file sends one attachment. A caption that cannot stand with the file goes before it.
+func (b *builder) file(f file) {
+	media := f.media
 	switch {
-	case a.MediaID != "":
-		return &graph.Media{ID: a.MediaID}, nil
-	case a.URL != "":
-		u, err := url.Parse(a.URL)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			return nil, rejected(fmt.Sprintf("the address of attachment %d is no http or https URL", n),
-				"Meta fetches the file itself, so it needs a public address")
-		}
-		return &graph.Media{Link: a.URL}, nil
-	case len(a.Data) > 0:
-		return nil, unsupported("an attachment with its data", "give it as url: files cannot be uploaded yet")
+	case blank(f.caption):
+	case f.kind == chat.MediaAudio || f.kind == chat.MediaSticker:
+		b.texts(Split(valid(f.caption), rules.TextMax, rules.TextMax))
+		b.degrade("caption", "a caption stands before its file, as files of type %s have none", f.kind)
+	case rules.Length(f.caption) > rules.CaptionMax:
+		b.texts(Split(valid(f.caption), rules.TextMax, rules.TextMax))
+		b.degrade("caption", "a caption stands before its file, as it has more than %d characters", rules.CaptionMax)
+	default:
+		media.Caption = valid(f.caption)
 	}
-	return nil, rejected(fmt.Sprintf("attachment %d has neither url, media_id nor data", n), "")
+	m := graph.Message{Type: string(f.kind)}
+	switch f.kind {
+	case chat.MediaImage:
+		m.Image = &media
+	case chat.MediaVideo:
+		m.Video = &media
+	case chat.MediaAudio:
+		m.Audio = &media
+	case chat.MediaSticker:
+		m.Sticker = &media
+	default:
+		m.Document = &media
+	}
+	b.message(m)
 }
 
 func (b *builder) place(l *chat.Location) *chat.Error {
 	if b.inGroup() {
 		return unsupported("a location in a group", "")
-	}
-	// The comparisons are false for NaN.
-	if !(math.Abs(l.Latitude) <= 90) || !(math.Abs(l.Longitude) <= 180) {
-		return rejected("the location has no latitude and longitude in degrees", "")
 	}
 	b.message(graph.Message{Type: "location", Location: &graph.Location{
 		Latitude: l.Latitude, Longitude: l.Longitude, Name: l.Name, Address: l.Address,
@@ -118,14 +166,8 @@ func (b *builder) cards(contacts []chat.Contact) *chat.Error {
 	if b.inGroup() {
 		return unsupported("an address card in a group", "")
 	}
-	if len(contacts) > ContactsMax {
-		return rejected(fmt.Sprintf("%d address cards are more than %d", len(contacts), ContactsMax), "")
-	}
 	m := graph.Message{Type: "contacts"}
-	for i, c := range contacts {
-		if blank(c.Name) {
-			return rejected(fmt.Sprintf("address card %d has no name", i+1), "")
-		}
+	for _, c := range contacts {
 		m.Contacts = append(m.Contacts, card(c))
 	}
 	b.message(m)
@@ -159,40 +201,30 @@ func (b *builder) reaction(r *chat.Reaction) *chat.Error {
 	if b.inGroup() {
 		return unsupported("a reaction in a group", "")
 	}
-	if r.MessageID == "" {
-		return rejected("the reaction does not name a message", "")
-	}
 	b.message(graph.Message{Type: "reaction", Reaction: &graph.Reaction{MessageID: r.MessageID, Emoji: r.Emoji}})
 	return nil
 }
 
 func (b *builder) template(t *chat.Template) *chat.Error {
-	if t.Name == "" || t.Language == "" {
-		return rejected("the template needs a name and a language", "")
+	components := bytes.TrimSpace(t.Components)
+	if string(components) == "null" || string(components) == "[]" {
+		components = nil
 	}
-	var components []json.RawMessage
-	if len(t.Components) > 0 && json.Unmarshal(t.Components, &components) != nil {
-		return rejected("the components of the template are not a JSON list", "")
-	}
-	m := graph.Message{Type: "template", Template: &graph.Template{
-		Name: t.Name, Language: graph.Language{Code: t.Language},
-	}}
-	if len(components) > 0 {
-		m.Template.Components = t.Components
-	}
-	b.message(m)
+	b.message(graph.Message{Type: "template", Template: &graph.Template{
+		Name: t.Name, Language: graph.Language{Code: t.Language}, Components: components,
+	}})
 	return nil
 }
 
 // native sends a body as the agent wrote it. Who gets it is not the agent's to say.
 func (b *builder) native(raw json.RawMessage) *chat.Error {
-	if len(raw) > NativeMax {
-		return rejected(fmt.Sprintf("the native body has %d bytes, the limit is %d", len(raw), NativeMax), "")
+	if len(raw) > rules.NativeMax {
+		return rejected(codeShape, fmt.Sprintf("the native body has %d bytes, the limit is %d", len(raw), rules.NativeMax), "send less at once")
 	}
 	var members map[string]json.RawMessage
 	var kind string
 	if json.Unmarshal(raw, &members) != nil || json.Unmarshal(members["type"], &kind) != nil || kind == "" {
-		return rejected("the native body is not a JSON object with a type",
+		return rejected(codeShape, "the native body is not a JSON object with a type",
 			`write it as for the Cloud API, such as {"type":"text","text":{"body":"hi"}}`)
 	}
 	for _, ours := range []string{"to", "recipient", "recipient_type", "messaging_product", "biz_opaque_callback_data"} {

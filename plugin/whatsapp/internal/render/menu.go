@@ -6,19 +6,21 @@ import (
 	"strings"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/rules"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 const (
 	defaultListLabel = "Choose"
 	defaultBody      = "Please choose an option."
+	defaultLinkLabel = "Open"
 )
 
 // menu is what can be tapped in an answer.
 type menu struct {
 	sections []chat.Section // without rows that open pages, and without sections that are empty
 	grouped  bool           // the answer came with sections
-	links    []string       // rows that open pages, as lines of text
+	pages    []chat.Action  // rows that open pages
 	rows     int
 }
 
@@ -36,10 +38,8 @@ func (b *builder) newMenu(r chat.Response) (m menu, err *chat.Error) {
 		for _, a := range s.Rows {
 			if a.URL == "" {
 				rows = append(rows, a)
-			} else if blank(a.Label) {
-				m.links = append(m.links, a.URL)
 			} else {
-				m.links = append(m.links, strings.TrimSpace(a.Label)+": "+a.URL)
+				m.pages = append(m.pages, a)
 			}
 		}
 		if len(rows) > 0 {
@@ -47,10 +47,21 @@ func (b *builder) newMenu(r chat.Response) (m menu, err *chat.Error) {
 			m.rows += len(rows)
 		}
 	}
-	if len(m.links) > 0 {
-		b.degrade("links", "%d links are shown as text", len(m.links))
-	}
 	return m, m.check()
+}
+
+// links shows the pages of a menu as lines of text, as only a page by itself can be a button.
+func (b *builder) links(m menu) string {
+	lines := make([]string, len(m.pages))
+	for i, a := range m.pages {
+		if lines[i] = a.URL; !blank(a.Label) {
+			lines[i] = strings.TrimSpace(a.Label) + ": " + a.URL
+		}
+	}
+	if len(lines) > 0 {
+		b.degrade("links", "%d links are shown as text, as only one by itself can be a button", len(lines))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // form is how a menu is shown.
@@ -60,16 +71,19 @@ const (
 	formNone form = iota
 	formButtons
 	formList
+	formLink    // one button that opens a page
 	formNumbers // as text
 )
 
 func (m *menu) form(inGroup bool) form {
 	switch {
+	case m.rows == 0 && len(m.pages) == 1 && !inGroup && rules.PublicLink(m.pages[0].URL):
+		return formLink
 	case m.rows == 0:
 		return formNone
-	case inGroup || m.rows > RowsMax || len(m.sections) > SectionsMax:
+	case inGroup || m.rows > rules.RowsMax || len(m.sections) > rules.SectionsMax:
 		return formNumbers
-	case m.grouped || m.rows > ButtonsMax:
+	case m.grouped || m.rows > rules.ButtonsMax:
 		return formList
 	}
 	return formButtons
@@ -77,9 +91,9 @@ func (m *menu) form(inGroup bool) form {
 
 // check looks at the ids, which are never shortened or changed: they come back as they are.
 func (m *menu) check() *chat.Error {
-	most := ButtonIDMax
+	most := rules.ButtonIDMax
 	if m.form(false) == formList {
-		most = RowIDMax
+		most = rules.RowIDMax
 	}
 	seen := make(map[string]bool, m.rows)
 	n := 0
@@ -103,9 +117,9 @@ func (m *menu) check() *chat.Error {
 }
 
 func badAction(n int, what string) *chat.Error {
-	return rejected(fmt.Sprintf("action %d %s", n, what),
+	return rejected(codeValue, fmt.Sprintf("action %d %s", n, what),
 		fmt.Sprintf("give each action an id of its own: 1 to %d bytes, %d in a list, no white space around it",
-			ButtonIDMax, RowIDMax))
+			rules.ButtonIDMax, rules.RowIDMax))
 }
 
 // labels returns what the rows say; a row without a label shows its id.
@@ -121,12 +135,23 @@ func (b *builder) labels(rows []chat.Action) []string {
 	return labels
 }
 
+// linkButton is the button of a page.
+func (b *builder) linkButton(page chat.Action) graph.Action {
+	label := page.Label
+	if blank(label) {
+		label = defaultLinkLabel
+	}
+	titles, changed := Titles([]string{label}, rules.LinkLabelMax)
+	b.shortened("button labels", changed, rules.LinkLabelMax)
+	return graph.Action{Name: "cta_url", Parameters: &graph.Parameters{DisplayText: titles[0], URL: page.URL}}
+}
+
 func (b *builder) buttons(rows []chat.Action) graph.Action {
-	titles, changed := Titles(b.labels(rows), ButtonTitleMax)
-	b.shortened("button labels", changed, ButtonTitleMax)
+	titles, changed := Titles(b.labels(rows), rules.ButtonTitleMax)
+	b.shortened("button labels", changed, rules.ButtonTitleMax)
 	var out graph.Action
 	for i, a := range rows {
-		out.Buttons = append(out.Buttons, graph.Button{Type: "reply", Reply: graph.Reply{ID: a.ID, Title: titles[i]}})
+		out.Buttons = append(out.Buttons, graph.Button{Type: "reply", Reply: &graph.Reply{ID: a.ID, Title: titles[i]}})
 	}
 	if slices.ContainsFunc(rows, func(a chat.Action) bool { return !blank(a.Description) }) {
 		b.degrade("descriptions", "the actions' descriptions are not shown, as buttons have none")
@@ -138,8 +163,8 @@ func (b *builder) list(m menu, label string) graph.Action {
 	if blank(label) {
 		label = defaultListLabel
 	}
-	opens, cut := Titles([]string{label}, ListLabelMax)
-	b.shortened("list label", cut, ListLabelMax)
+	opens, cut := Titles([]string{label}, rules.ListLabelMax)
+	b.shortened("list label", cut, rules.ListLabelMax)
 	out := graph.Action{Button: opens[0]}
 	var names []string
 	var rows []chat.Action
@@ -149,15 +174,15 @@ func (b *builder) list(m menu, label string) graph.Action {
 		}
 		rows = append(rows, s.Rows...)
 	}
-	names, changed := Titles(names, SectionTitleMax)
-	b.shortened("section titles", changed, SectionTitleMax)
-	titles, changed := Titles(b.labels(rows), RowTitleMax)
-	b.shortened("row titles", changed, RowTitleMax)
+	names, changed := Titles(names, rules.SectionTitleMax)
+	b.shortened("section titles", changed, rules.SectionTitleMax)
+	titles, changed := Titles(b.labels(rows), rules.RowTitleMax)
+	b.shortened("row titles", changed, rules.RowTitleMax)
 	n, described := 0, 0
 	for i, s := range m.sections {
 		section := graph.Section{Title: names[i]}
 		for _, a := range s.Rows {
-			row := graph.Row{ID: a.ID, Title: titles[n], Description: Shorten(a.Description, RowDescriptionMax)}
+			row := graph.Row{ID: a.ID, Title: titles[n], Description: Shorten(a.Description, rules.RowDescriptionMax)}
 			if strings.HasSuffix(row.Description, ellipsis) && !strings.HasSuffix(a.Description, ellipsis) {
 				described++
 			}
@@ -166,7 +191,7 @@ func (b *builder) list(m menu, label string) graph.Action {
 		}
 		out.Sections = append(out.Sections, section)
 	}
-	b.shortened("row descriptions", described, RowDescriptionMax)
+	b.shortened("row descriptions", described, rules.RowDescriptionMax)
 	return out
 }
 
@@ -195,7 +220,7 @@ func (b *builder) numbers(m menu) string {
 		b.degrade("actions", "%d actions are shown as numbered text, as groups have nothing to tap", n)
 	} else {
 		b.degrade("actions", "%d actions are shown as numbered text, as a list takes %d rows in %d sections",
-			n, RowsMax, SectionsMax)
+			n, rules.RowsMax, rules.SectionsMax)
 	}
 	if n == 1 {
 		return out.String() + "\nReply with 1 to choose it."

@@ -1,9 +1,11 @@
 package render_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"reflect"
 	"slices"
@@ -15,6 +17,7 @@ import (
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/render"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/rules"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -131,8 +134,8 @@ func TestText(t *testing.T) {
 	wants(t, answer(t, chat.Response{Text: "hi"}), nil, `{"type":"text","text":{"body":"hi","preview_url":false}}`)
 	wants(t, answer(t, chat.Response{Header: "Pods", Text: "all run", Footer: "prod"}), nil,
 		`{"type":"text","text":{"body":"Pods\n\nall run\n\nprod","preview_url":false}}`)
-	wants(t, answer(t, chat.Response{Text: "<b>hi</b>", Format: chat.FormatHTML}), []string{"format"},
-		`{"type":"text","text":{"body":"<b>hi</b>","preview_url":false}}`)
+	wants(t, answer(t, chat.Response{Text: "<b>hi</b>", Format: chat.FormatHTML}), nil,
+		`{"type":"text","text":{"body":"*hi*","preview_url":false}}`)
 	wants(t, answer(t, chat.Response{Text: "a\xffb"}), nil, `{"type":"text","text":{"body":"a\ufffdb","preview_url":false}}`)
 	for _, empty := range []chat.Response{{}, {Text: " \n"}, {Status: chat.StatusSuccess}, {Header: "\t"}} {
 		_, err := render.Answer(empty, phone, "")
@@ -156,12 +159,12 @@ func TestStatus(t *testing.T) {
 	}
 	// A sign that is there already, with or without a variation selector, gets no second one.
 	for _, text := range []string{"✅ done", "❌ no", "⚠ look", "⚠️ look", " ℹ️ so"} {
-		if got := answer(t, chat.Response{Text: text, Status: chat.StatusError}).Messages[0].Text.Body; got != text {
+		if got := answer(t, chat.Response{Text: text, Format: chat.FormatText, Status: chat.StatusError}).Messages[0].Text.Body; got != text {
 			t.Errorf("%q became %q", text, got)
 		}
 	}
 	// The sign counts: a text that just fits without it does not fit with it.
-	plan := answer(t, chat.Response{Text: strings.Repeat("a", render.TextMax), Status: chat.StatusError})
+	plan := answer(t, chat.Response{Text: strings.Repeat("a", rules.TextMax), Status: chat.StatusError})
 	if len(plan.Messages) != 2 || !strings.HasPrefix(plan.Messages[0].Text.Body, "❌ ") ||
 		strings.HasPrefix(plan.Messages[1].Text.Body, "❌") {
 		t.Errorf("%d messages", len(plan.Messages))
@@ -259,11 +262,89 @@ func TestSections(t *testing.T) {
 	}
 }
 
-// Only links: there is nothing to tap, so it is a text.
-func TestLinksOnly(t *testing.T) {
+// One page by itself is a button; more of them, or one that no button can open, are lines of text.
+func TestLinks(t *testing.T) {
 	t.Parallel()
-	wants(t, answer(t, chat.Response{Text: "Look", Actions: []chat.Action{{Label: "Wiki", URL: "https://w.example"}}}),
-		[]string{"links"}, `{"type":"text","text":{"body":"Look\n\nWiki: https://w.example","preview_url":false}}`)
+	wiki := chat.Action{Label: "Wiki", URL: "https://w.example"}
+	wants(t, answer(t, chat.Response{Text: "Look", Actions: []chat.Action{wiki}}), nil,
+		`{"type":"interactive","interactive":{"type":"cta_url","body":{"text":"Look"},"action":{"name":"cta_url",
+			"parameters":{"display_text":"Wiki","url":"https://w.example"}}}}`)
+	wants(t, answer(t, chat.Response{Text: "Look", Header: "H", Footer: "F", Actions: []chat.Action{{URL: "https://w.example"}}}), nil,
+		`{"type":"interactive","interactive":{"type":"cta_url","header":{"type":"text","text":"H"},"body":{"text":"Look"},
+			"footer":{"text":"F"},"action":{"name":"cta_url","parameters":{"display_text":"Open","url":"https://w.example"}}}}`)
+	wants(t, answer(t, chat.Response{Text: "Look", Actions: []chat.Action{wiki, {URL: "https://b.example"}}}), []string{"links"},
+		`{"type":"text","text":{"body":"Look\n\nWiki: https://w.example\nhttps://b.example","preview_url":false}}`)
+	for _, url := range []string{"https://10.0.0.1/x", "http://[::1]/", "ftp://x.example", "tel:+49"} {
+		wants(t, answer(t, chat.Response{Text: "Look", Actions: []chat.Action{{Label: "Wiki", URL: url}}}), []string{"links"},
+			fmt.Sprintf(`{"type":"text","text":{"body":"Look\n\nWiki: %s","preview_url":false}}`, url))
+	}
+	if m := answerTo(t, group, chat.Response{Text: "Look", Actions: []chat.Action{wiki}}).Messages[0]; m.Type != "text" {
+		t.Errorf("a group got %s", m.Type)
+	}
+	plan := answer(t, chat.Response{Text: "Look", Actions: []chat.Action{{Label: "Open the page of the wiki", URL: "https://w.example"}}})
+	if got := plan.Messages[0].Interactive.Action.Parameters.DisplayText; got != "Open the page of th…" || len(plan.Degradations) != 1 {
+		t.Errorf("%q %v", got, plan.Degradations)
+	}
+}
+
+// A file without a caption stands above the buttons rather than in a message of its own.
+func TestHeaderFile(t *testing.T) {
+	t.Parallel()
+	const link = "https://files.example/a"
+	for kind, want := range map[chat.MediaType]string{
+		chat.MediaImage:    `{"type":"image","image":{"link":"https://files.example/a"}}`,
+		chat.MediaVideo:    `{"type":"video","video":{"link":"https://files.example/a"}}`,
+		chat.MediaDocument: `{"type":"document","document":{"link":"https://files.example/a","filename":"a.pdf"}}`,
+	} {
+		wants(t, answer(t, chat.Response{
+			Text: "x", Actions: actions(1), Attachments: []chat.Attachment{{Type: kind, URL: link, Filename: "a.pdf"}},
+		}), nil, `{"type":"interactive","interactive":{"type":"button","header":`+want+`,"body":{"text":"x"},"action":{"buttons":[
+			{"type":"reply","reply":{"id":"a1","title":"Do 1"}}]}}}`)
+	}
+	for name, r := range map[string]chat.Response{
+		"audio":         {Actions: actions(1), Attachments: []chat.Attachment{{Type: chat.MediaAudio, URL: link}}},
+		"a caption":     {Actions: actions(1), Attachments: []chat.Attachment{{Type: chat.MediaImage, URL: link, Caption: "c"}}},
+		"a list":        {Actions: actions(4), Attachments: []chat.Attachment{{Type: chat.MediaImage, URL: link}}},
+		"a header":      {Actions: actions(1), Header: "H", Attachments: []chat.Attachment{{Type: chat.MediaImage, URL: link}}},
+		"two files":     {Actions: actions(1), Attachments: []chat.Attachment{{Type: chat.MediaImage, URL: link}, {Type: chat.MediaImage, URL: link}}},
+		"several texts": {Text: strings.Repeat("a", 2000), Actions: actions(1), Attachments: []chat.Attachment{{Type: chat.MediaImage, URL: link}}},
+	} {
+		plan := answer(t, r)
+		if last := plan.Messages[len(plan.Messages)-1]; last.Interactive == nil || last.Interactive.Header != nil && last.Interactive.Header.Type != "text" {
+			t.Errorf("%s: %+v", name, last)
+		}
+		if len(plan.Messages) < 2 {
+			t.Errorf("%s: the file is lost", name)
+		}
+	}
+}
+
+// Markdown is the default; other formats stay as they are.
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[chat.Format]string{
+		"": "*a* _b_\n- c", chat.FormatMarkdown: "*a* _b_\n- c", chat.FormatText: "**a** *b*\n* c", chat.FormatRich: "**a** *b*\n* c",
+	} {
+		if got := answer(t, chat.Response{Text: "**a** *b*\n* c", Format: format}).Messages[0].Text.Body; got != want {
+			t.Errorf("%q: %q", format, got)
+		}
+	}
+	plan := answer(t, chat.Response{Text: "un**believ**able", Actions: actions(1)})
+	if got := plan.Messages[0].Interactive.Body.Text; got != "unbelievable" || len(plan.Degradations) != 1 || plan.Degradations[0].What != "markup" {
+		t.Errorf("%q %v", got, plan.Degradations)
+	}
+}
+
+func TestWishes(t *testing.T) {
+	t.Parallel()
+	const text = "see https://x.example\n\n![load](https://g.example/a.png)"
+	wants(t, answer(t, chat.Response{Text: text, Metadata: map[string]string{"preview_url": "true", "images": "attach"}}), nil,
+		`{"type":"text","text":{"body":"see https://x.example","preview_url":true}}`,
+		`{"type":"image","image":{"link":"https://g.example/a.png","caption":"load"}}`)
+	wants(t, answer(t, chat.Response{Text: "no page", Metadata: map[string]string{"preview_url": "true"}}), nil,
+		`{"type":"text","text":{"body":"no page","preview_url":false}}`)
+	wants(t, answer(t, chat.Response{Text: text, Metadata: map[string]string{"other": "x"}}), []string{"markup"},
+		`{"type":"text","text":{"body":"see https://x.example\n\nload (https://g.example/a.png)","preview_url":false}}`)
 }
 
 func TestDefaultBody(t *testing.T) {
@@ -539,7 +620,6 @@ func TestAttachments(t *testing.T) {
 		word   string
 	}{
 		"nothing":     {chat.Attachment{Type: chat.MediaImage}, chat.ReasonContentRejected, "attachment 1"},
-		"data":        {chat.Attachment{Type: chat.MediaImage, Data: []byte("x")}, chat.ReasonUnsupportedContent, "data"},
 		"other type":  {chat.Attachment{Type: "hologram", URL: link}, chat.ReasonUnsupportedContent, "hologram"},
 		"file scheme": {chat.Attachment{Type: chat.MediaImage, URL: "file:///etc/passwd"}, chat.ReasonContentRejected, "URL"},
 		"relative":    {chat.Attachment{Type: chat.MediaImage, URL: "/a.png"}, chat.ReasonContentRejected, "URL"},
@@ -551,6 +631,48 @@ func TestAttachments(t *testing.T) {
 			continue
 		}
 		refused(t, err, c.reason, c.word)
+	}
+}
+
+const png = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+
+// Bytes are uploaded as what they are. What WhatsApp does not show in that way goes as a document.
+func TestUploads(t *testing.T) {
+	t.Parallel()
+	opus := "OggS\x00\x02" + strings.Repeat("\x00", 22) + "OpusHead"
+	for name, c := range map[string]struct {
+		a          chat.Attachment
+		kind, mime string
+		degraded   []string
+	}{
+		"picture":                 {chat.Attachment{Type: chat.MediaImage, Data: []byte(png), MimeType: "image/png"}, "image", "image/png", nil},
+		"wrong type is mended":    {chat.Attachment{Type: chat.MediaImage, Data: []byte(png), MimeType: "image/jpeg"}, "image", "image/png", nil},
+		"no type":                 {chat.Attachment{Type: chat.MediaImage, Data: []byte(png)}, "image", "image/png", nil},
+		"vector graphics":         {chat.Attachment{Type: chat.MediaImage, Data: []byte("<svg/>"), MimeType: "image/svg+xml"}, "document", "image/svg+xml", []string{"attachment"}},
+		"a moving picture":        {chat.Attachment{Type: chat.MediaImage, Data: []byte("GIF89a")}, "document", "image/gif", []string{"attachment"}},
+		"a large picture":         {chat.Attachment{Type: chat.MediaImage, Data: append([]byte(png), make([]byte, 6<<20)...)}, "document", "image/png", []string{"attachment"}},
+		"log":                     {chat.Attachment{Type: "file", Data: []byte("line"), Filename: "pod.log"}, "document", "text/plain", nil},
+		"text":                    {chat.Attachment{Data: []byte("line")}, "document", "text/plain; charset=utf-8", nil},
+		"voice":                   {chat.Attachment{Type: chat.MediaAudio, Data: []byte(opus), Voice: true}, "audio", "audio/ogg; codecs=opus", nil},
+		"no voice":                {chat.Attachment{Type: chat.MediaAudio, Data: []byte("ID3"), MimeType: "audio/mp3", Voice: true}, "audio", "audio/mpeg", []string{"voice"}},
+		"sticker of another kind": {chat.Attachment{Type: chat.MediaSticker, Data: []byte(png)}, "document", "image/png", []string{"attachment"}},
+	} {
+		plan := answer(t, chat.Response{Attachments: []chat.Attachment{c.a}})
+		m := plan.Messages[0]
+		files := m.Files()
+		if m.Type != c.kind || len(files) != 1 || files[0].File.MimeType != c.mime || files[0].File.Size != int64(len(c.a.Data)) {
+			t.Errorf("%s: %+v", name, m)
+			continue
+		}
+		if got, err := io.ReadAll(files[0].File.Content); err != nil || !bytes.Equal(got, c.a.Data) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if files[0].Voice != (name == "voice") {
+			t.Errorf("%s: voice %v", name, files[0].Voice)
+		}
+		if d := cmp.Diff(c.degraded, what(plan)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
 	}
 }
 
@@ -645,7 +767,7 @@ func TestOrder(t *testing.T) {
 
 func TestCallback(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int]bool{1: true, render.CallbackMax: true, render.CallbackMax + 1: false} {
+	for n, want := range map[int]bool{1: true, rules.CallbackMax: true, rules.CallbackMax + 1: false} {
 		plan, err := render.Answer(chat.Response{Text: "x"}, phone, strings.Repeat("c", n))
 		if err != nil {
 			t.Fatal(err)
@@ -666,7 +788,7 @@ func TestNative(t *testing.T) {
 		_, err := render.Answer(chat.Response{Native: json.RawMessage(bad)}, phone, "")
 		refused(t, err, chat.ReasonContentRejected, "native")
 	}
-	_, err := render.Answer(chat.Response{Native: make(json.RawMessage, render.NativeMax+1)}, phone, "")
+	_, err := render.Answer(chat.Response{Native: make(json.RawMessage, rules.NativeMax+1)}, phone, "")
 	refused(t, err, chat.ReasonContentRejected, "native")
 }
 

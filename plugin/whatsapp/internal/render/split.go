@@ -9,6 +9,7 @@ import (
 	"github.com/rivo/uniseg"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/markup"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/rules"
 )
 
 const (
@@ -26,21 +27,21 @@ const (
 func Split(text string, head, tail int) []string {
 	var parts []string
 	rest := text
-	for length(rest) > tail {
+	for rules.Length(rest) > tail {
 		reserve := 0
 		if strings.ContainsAny(rest, "*_~`") {
 			reserve = room
 		}
 		c := newCutter(rest, head)
 		var i int
-		if length(rest) <= head {
+		if rules.Length(rest) <= head {
 			i = c.forTail(tail - reserve)
 		} else {
 			i = c.forHead(head - reserve)
 		}
 		var part string
 		part, rest = c.divide(i)
-		if strings.TrimSpace(rest) == "" && length(part) > tail {
+		if strings.TrimSpace(rest) == "" && rules.Length(part) > tail {
 			rest = part // nothing but white space or the end of a code block stood behind it: it is the last part
 			continue
 		}
@@ -153,7 +154,7 @@ func (c *cutter) forHead(most int) int {
 		if n <= most/2 {
 			half = i
 		}
-		if n += units(r); n > most {
+		if n += rules.Units(r); n > most {
 			end = i
 			break
 		}
@@ -176,7 +177,7 @@ func (c *cutter) forTail(most int) int {
 	n, start, half := 0, len(s), len(s)
 	for start > 0 {
 		r, size := utf8.DecodeLastRuneInString(s[:start])
-		if n += units(r); n > most {
+		if n += rules.Units(r); n > most {
 			break
 		}
 		start -= size

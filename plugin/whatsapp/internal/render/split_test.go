@@ -14,6 +14,7 @@ import (
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/markup"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/render"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/rules"
 )
 
 // utf16Len counts as the most careful reader of Meta's limits would.
@@ -166,8 +167,8 @@ func TestSplitCode(t *testing.T) {
 	}
 	// A long listing between two paragraphs, as agents send them: every part shows its code as code.
 	text := "Logs of the pod:\n\n```\n" + strings.Repeat("level=error msg=\"no route to host\"\n", 400) + "```\n\nWhat now?"
-	checkSplit(t, text, render.TextMax, render.TextMax)
-	checkSplit(t, text, render.TextMax, render.InteractiveMax)
+	checkSplit(t, text, rules.TextMax, rules.TextMax)
+	checkSplit(t, text, rules.TextMax, rules.InteractiveMax)
 }
 
 // styled is what a reader sees of parts, each character with the marks around it, without white space.
@@ -216,7 +217,7 @@ func TestSplitMarks(t *testing.T) {
 		"nested long word":   "*_~" + strings.Repeat("x", 300) + "~_*",
 		"addresses":          strings.Repeat("https://x.example/a_b_c*d* ", 12),
 	} {
-		for limit := 64; limit < 140; limit++ {
+		for limit := 64; limit < 140; limit += 5 {
 			parts := checkSplit(t, text, limit, 64)
 			if d := cmp.Diff(styled(text), styled(parts...)); d != "" {
 				t.Errorf("%s in %d: %s\n%q", name, limit, d, parts)

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/rules"
 )
 
 const ellipsis = "…"
@@ -14,10 +16,10 @@ const ellipsis = "…"
 // their place.
 func Shorten(s string, most int) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if length(s) <= most {
+	if rules.Length(s) <= most {
 		return s
 	}
-	return strings.TrimSpace(prefix(s, most-length(ellipsis))) + ellipsis
+	return strings.TrimSpace(prefix(s, most-rules.Length(ellipsis))) + ellipsis
 }
 
 // prefix returns the whole graphemes that fit into most characters; code points when the first grapheme
@@ -27,7 +29,7 @@ func prefix(s string, most int) string {
 	for rest := s; rest != ""; {
 		var cluster string
 		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
-		if n += length(cluster); n > most {
+		if n += rules.Length(cluster); n > most {
 			break
 		}
 		end += len(cluster)
@@ -37,7 +39,7 @@ func prefix(s string, most int) string {
 	}
 	n = 0
 	for i, r := range s {
-		if n += units(r); n > most {
+		if n += rules.Units(r); n > most {
 			return s[:i]
 		}
 	}

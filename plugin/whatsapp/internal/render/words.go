@@ -3,6 +3,7 @@ package render
 import (
 	"strings"
 
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/rules"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -40,5 +41,5 @@ func paragraphs(texts ...string) string {
 
 // oneLine reports whether s fits into a line above or below a message.
 func oneLine(s string, most int) bool {
-	return length(s) <= most && !strings.ContainsAny(s, "\r\n")
+	return rules.Length(s) <= most && !strings.ContainsAny(s, "\r\n")
 }
