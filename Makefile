@@ -36,11 +36,18 @@ run: build ## Build and start the daemon with example agents and a phone page; n
 	@exec examples/demo/run bin
 
 .PHONY: test
-test: generate-check ui-check lint test-go test-python test-browser ## Run everything that the README promises, with -race
+test: generate-check ui-check lint postgres test-go test-python test-browser ## Run everything that the README promises, with -race
 
 .PHONY: test-go
 test-go:
-	$(GO) test -race -timeout 14m $(PKGS)
+	AOFD_TEST_POSTGRES=required $(GO) test -race -timeout 14m $(PKGS)
+
+# The tests start servers of their own; the one that Debian's package sets up is not used.
+.PHONY: postgres
+postgres: ## Install PostgreSQL for the tests when it is not there
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+		root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+		$$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends postgresql; }
 
 .PHONY: test-python
 test-python: build $(VENV)/ready ## Run the tests of the Python examples

@@ -56,7 +56,13 @@ var rules = []rule{
 		"a plugin is built against the SDK only",
 	},
 	{"host/internal/store", []string{"sdk/chat"}, nil, "the words of the store, without SQL"},
-	{"host/internal/store/sqlstore", []string{"host/internal/store", "sdk/chat"}, nil, "the SQL that databases share, without their drivers"},
+	{"host/internal/store/sqlstore", []string{"host/internal/store", "sdk/chat"}, []string{"github.com/pressly/goose/v3"}, "the SQL that databases share, without their drivers"},
+	{
+		"host/internal/store/postgres",
+		[]string{"self", "host/internal/store", "sdk/chat"},
+		[]string{"github.com/jackc/pgx/v5", "github.com/pressly/goose/v3", "github.com/google/uuid"},
+		"a room that knows SQL",
+	},
 	{
 		"host/internal/store/sqlite",
 		[]string{"self", "host/internal/store", "sdk/chat"},
@@ -101,7 +107,7 @@ var rules = []rule{
 	{
 		"host",
 		[]string{"self", "sdk/chat", "sdk/version", "proto/gen/aof/host"},
-		[]string{"github.com/spf13/cobra", "github.com/lmittmann/tint", "github.com/mattn/go-isatty", "golang.org/x/", "connectrpc.com/connect", "google.golang.org/protobuf", "github.com/google/uuid", "github.com/cenkalti/backoff/v5", "github.com/fsnotify/fsnotify"},
+		[]string{"github.com/spf13/cobra", "github.com/lmittmann/tint", "github.com/mattn/go-isatty", "golang.org/x/", "connectrpc.com/connect", "google.golang.org/protobuf", "github.com/google/uuid", "github.com/gofrs/flock", "github.com/cenkalti/backoff/v5", "github.com/fsnotify/fsnotify"},
 		"the daemon: wires the stages, never a plugin",
 	},
 	{"examples", []string{"self", "sdk"}, nil, "examples are built as their readers would build them"},

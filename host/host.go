@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/google/uuid"
 
 	"github.com/aof-dev/aofd/host/internal/api"
@@ -18,7 +18,6 @@ import (
 	"github.com/aof-dev/aofd/host/internal/media"
 	"github.com/aof-dev/aofd/host/internal/runner"
 	"github.com/aof-dev/aofd/host/internal/store"
-	"github.com/aof-dev/aofd/host/internal/store/sqlite"
 	"github.com/aof-dev/aofd/host/internal/telemetry"
 	"github.com/aof-dev/aofd/host/internal/turn"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -104,7 +103,9 @@ type daemon struct {
 	adminAddress string // of the admin listener; empty: there is none
 
 	metrics   *telemetry.Metrics
+	lock      *flock.Flock // of the data directory
 	store     store.Store
+	owner     string // of leases: unique to this process
 	catalog   *catalog.Catalog
 	platforms []*platform
 	current   current
@@ -139,27 +140,25 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 		}
 		d.log.Warn(w.Text, attrs...)
 	}
-	if err := os.MkdirAll(d.cfg.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
-	}
-	opened, err := sqlite.Open(ctx, filepath.Join(d.cfg.DataDir, "aofd.db"), sqlite.Options{Logger: d.log})
-	if err != nil {
+	if d.lock, err = occupy(d.cfg.DataDir); err != nil {
 		return err
 	}
-	d.store = opened
+	if d.store, err = openStore(ctx, d.cfg, d.log); err != nil {
+		return err
+	}
 	if n := runner.EndLeftovers(d.cfg.DataDir); n > 0 {
 		d.log.Warn("a daemon that was killed left programs of agents running; they were ended", "processes", n)
 	}
 	if d.files, err = media.Listen(d.fetchMedia, d.log); err != nil {
 		return err
 	}
-	owner := uuid.NewString()
+	d.owner = uuid.NewString()
 	d.egress = egress.New(egress.Settings{
-		Owner: owner, Outbox: d.store, Sender: d.sender, Metrics: d.metrics, Logger: d.log,
+		Owner: d.owner, Outbox: d.store, Sender: d.sender, Metrics: d.metrics, Logger: d.log,
 	})
 	d.current.now.plan = d.newPlanner(d.cfg)
 	d.turn = turn.New(turn.Settings{
-		Owner: owner, Lanes: d.store, Planner: &d.current, Agents: withFiles{&d.current, d}, Enqueued: d.egress.Wake,
+		Owner: d.owner, Lanes: d.store, Planner: &d.current, Agents: withFiles{&d.current, d}, Enqueued: d.egress.Wake,
 		MaxConcurrent: d.cfg.Runtime.MaxConcurrentTasks, ProgressAfter: d.cfg.Runtime.ProgressAfter,
 		MaxAge: d.cfg.Runtime.MaxMessageAge, Courtesies: courtesies{d}, Signal: d.cfg.Runtime.Signal,
 		Metrics: d.metrics, Logger: d.log,
@@ -176,7 +175,9 @@ func (d *daemon) serve(ctx context.Context) error {
 	go func() { defer close(kept); d.forget(keeping) }()
 	watched := make(chan struct{})
 	go func() { defer close(watched); d.watch(keeping) }()
-	defer func() { stop(); <-kept; <-watched }()
+	heeded := make(chan struct{})
+	go func() { defer close(heeded); d.heed(keeping) }()
+	defer func() { stop(); <-kept; <-watched; <-heeded }()
 	err := d.servers.serve(ctx, func() {
 		d.log.Info("aofd serves", "version", version.String(), "address", d.address, "platforms", len(d.platforms),
 			"agents", len(d.cfg.Agents), "data", d.cfg.DataDir, "admin", d.adminAddress)
@@ -219,11 +220,7 @@ func (d *daemon) close() {
 			}
 		})
 	}
-	if d.store != nil {
-		if err := d.store.Close(); err != nil {
-			d.log.Error("the store did not close cleanly", "err", err)
-		}
-	}
+	d.leave()
 	if d.address != "" {
 		d.log.Info("stopped")
 	}

@@ -21,6 +21,7 @@ type Config struct {
 	Folders []Folder // that agents and triggers were read from
 	Files   []string // that were read, absolute
 
+	Store      Store
 	DataDir    string
 	PluginDirs []string
 	LogLevel   string // debug, info, warn or error
@@ -51,6 +52,18 @@ type Admin struct {
 	Token       string // what callers must know; empty, on the loopback only: nothing
 	TLSCertFile string // both or neither
 	TLSKeyFile  string
+}
+
+// Store is where messages are kept.
+type Store struct {
+	URL      string // postgres://…, with secrets; empty: a file in the data directory
+	Schema   string // of PostgreSQL
+	Interval bool   // answer before a commit is on disk
+	// What may wait in the inbox.
+	MaxPendingMessages int
+	MaxPendingBytes    int64
+	// How long what is settled is kept.
+	IDs, Ledger, Bodies, Trace, History time.Duration
 }
 
 // Runtime bounds what agents may do.

@@ -31,6 +31,7 @@ func (l *loader) readDaemon(root place) {
 	l.readPlatforms(spec.child("platforms"))
 	l.readRuntime(spec.child("runtime"))
 	l.readSettings(spec.child("settings"))
+	l.readStore(spec.child("store"))
 	l.cfg.DataDir = spec.child("data_dir").folder()
 	l.readPlugins(spec.child("plugins"))
 }

@@ -23,12 +23,17 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrations embed.FS
+var embedded embed.FS
+
+// migrations are the versions of the schema.
+var migrations, _ = fs.Sub(embedded, "migrations") // which is there
 
 // Options of Open.
 type Options struct {
 	Logger *slog.Logger // required
-	Limits sqlstore.Limits
+	// Interval answers before a commit is on disk: a power loss may take the last moments.
+	Interval bool
+	Limits   sqlstore.Limits
 	// Now is the clock; nil takes the system's.
 	Now func() time.Time
 }
@@ -72,13 +77,18 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	if err := s.occupy(path); err != nil {
 		return s, err
 	}
-	if s.writes, err = open(path, 1, "&_txlock=immediate"); err != nil {
+	// FULL: a commit is on disk when it returns, over power loss too. NORMAL leaves that to the next checkpoint.
+	sync := "&_pragma=synchronous(FULL)"
+	if o.Interval {
+		sync = "&_pragma=synchronous(NORMAL)"
+	}
+	if s.writes, err = open(path, 1, "&_txlock=immediate"+sync); err != nil {
 		return s, err
 	}
 	if s.reads, err = open(path, readers, "&_pragma=query_only(1)"); err != nil {
 		return s, err
 	}
-	if err := migrate(ctx, s.writes, path); err != nil {
+	if err := sqlstore.Migrate(ctx, s.writes, goose.DialectSQLite3, migrations, path); err != nil {
 		return s, err
 	}
 	s.Store = sqlstore.New(&sqlstore.Engine{
@@ -128,10 +138,9 @@ func (s *Store) occupy(path string) error {
 
 // open returns a pool of connections; more is added to the parameters of each.
 func open(path string, connections int, more string) (*sql.DB, error) {
-	// FULL: a commit is on disk when it returns, over power loss too. Checkpoints are made beside the
-	// writes; the automatic one is for a day on which that does not keep up.
+	// Checkpoints are made beside the writes; the automatic one is for a day on which that does not keep up.
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String() +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" +
 		"&_pragma=wal_autocheckpoint(16000)&_pragma=temp_store(MEMORY)" + more
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -140,31 +149,6 @@ func open(path string, connections int, more string) (*sql.DB, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	return db, nil
-}
-
-// migrate brings the file to the newest schema.
-func migrate(ctx context.Context, db *sql.DB, path string) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("read the schema: %w", err)
-	}
-	have, err := p.GetDBVersion(ctx)
-	if err != nil {
-		return fmt.Errorf("the store %s cannot be read: %w: restore it from a backup, or move it away", path, err)
-	}
-	sources := p.ListSources()
-	if newest := sources[len(sources)-1].Version; have > newest {
-		return fmt.Errorf("the store %s was written by a newer aofd (schema %d, this one knows %d): "+
-			"use that version, or restore a backup", path, have, newest)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("bring the store %s to the current schema: %w", path, err)
-	}
-	return nil
 }
 
 // recover ends what a dead process had begun. Nobody else uses the file, so every lease in it is dead.

@@ -31,6 +31,9 @@ type Engine struct {
 	// more; empty where there is one writer.
 	Settled string
 
+	// Text is a text as the database takes it; nil: as it is.
+	Text func(string) string
+
 	// Gone says that a connection is of no use any more and the transaction may be repeated on another one.
 	Gone func(conn *sql.Conn, err error) bool
 	// Again says that a transaction may succeed when it is repeated on the same connection.

@@ -135,13 +135,38 @@ func (w *Writer) statement(query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
+// Context is that of the transaction.
+func (w *Writer) Context() context.Context { return w.ctx }
+
+// Raw calls do with the driver's connection, inside the transaction.
+func (w *Writer) Raw(do func(conn any) error) error {
+	err := w.conn.Raw(do)
+	if err != nil {
+		w.failed = true
+	}
+	return err
+}
+
+// fit makes args as the database takes them.
+func (w *Writer) fit(args []any) []any {
+	if w.engine.Text == nil {
+		return args
+	}
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = w.engine.Text(s)
+		}
+	}
+	return args
+}
+
 // Exec runs a statement and returns how many rows it changed.
 func (w *Writer) Exec(query string, args ...any) (changed int64, err error) {
 	s, err := w.statement(query)
 	if err != nil {
 		return 0, err
 	}
-	r, err := s.ExecContext(w.ctx, args...)
+	r, err := s.ExecContext(w.ctx, w.fit(args)...)
 	if err != nil {
 		w.failed = true
 		return 0, err
@@ -159,7 +184,7 @@ func (w *Writer) Row(query string, args []any, into ...any) (ok bool, err error)
 	if err != nil {
 		return false, err
 	}
-	err = s.QueryRowContext(w.ctx, args...).Scan(into...)
+	err = s.QueryRowContext(w.ctx, w.fit(args)...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -184,7 +209,7 @@ func (w *Writer) each(query string, args []any, scan func(*sql.Rows) error) erro
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(w.ctx, args...)
+	rows, err := s.QueryContext(w.ctx, w.fit(args)...)
 	if err = drain(rows, err, scan); err != nil {
 		w.failed = true
 	}

@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/aof-dev/aofd/host/internal/store/sqlstore"
+)
+
+// begin begins a transaction, locks its keys and returns the time, in one round trip. The time is read after
+// the locks were waited for.
+func (s *Store) begin(w *sqlstore.Writer, keys []string) (now time.Time, err error) {
+	const clock = `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+	query := `BEGIN; ` + s.locking(keys) + clock
+	before := time.Now()
+	err = w.Raw(func(c any) error {
+		results, err := c.(*stdlib.Conn).Conn().PgConn().Exec(w.Context(), query).ReadAll()
+		if err != nil {
+			return err
+		}
+		last := results[len(results)-1]
+		us, err := strconv.ParseInt(string(last.Rows[0][0]), 10, 64)
+		now = time.UnixMicro(us)
+		return err
+	})
+	if err != nil {
+		return now, err
+	}
+	if s.now != nil {
+		return s.now(), nil
+	}
+	s.ahead.Store(int64(now.Sub(before)))
+	return now, nil
+}
+
+// lock adds keys to those of the transaction. They come in no order, so two transactions may wait for each
+// other: the database ends one of them, and it is repeated.
+func (s *Store) lock(w *sqlstore.Writer, keys []string) error {
+	return w.Raw(func(c any) error {
+		return c.(*stdlib.Conn).Conn().PgConn().Exec(w.Context(), s.locking(keys)).Close()
+	})
+}
+
+// locking is a statement that takes a lock for each key until the transaction ends. All transactions take them
+// in the same order.
+func (s *Store) locking(keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	ids := make([]int64, len(keys))
+	for i, k := range keys {
+		ids[i] = hash(s.schema + "\x00" + k)
+	}
+	slices.Sort(ids)
+	var b strings.Builder
+	b.WriteString(`SELECT pg_advisory_xact_lock(k) FROM unnest(ARRAY[`)
+	for i, id := range slices.Compact(ids) {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatInt(id, 10))
+	}
+	b.WriteString(`]::bigint[]) k; `)
+	return b.String()
+}
+
+// hash is a key as the number that the database locks by. Two keys with the same number only wait for each
+// other in vain.
+func hash(key string) int64 {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, key) // which never fails
+	return int64(h.Sum64())
+}
+
+// gone reports whether a connection is of no use any more.
+func gone(conn *sql.Conn, err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		class := e.Code[:2]
+		// Connections, resources (but not locks), an operator who ends the server, and a server that became a
+		// standby.
+		return class == "08" || class == "57" && e.Code != "57014" || e.Code == "53300" || e.Code == "25006"
+	}
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	closed := false
+	if conn.Raw(func(c any) error { closed = c.(*stdlib.Conn).Conn().IsClosed(); return nil }) != nil {
+		return true
+	}
+	return closed
+}
+
+// again reports whether a transaction may succeed when it is repeated: others were in its way.
+func again(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code[:2] == "40" || e.Code == "55P03" || e.Code == "53200")
+}
+
+// pgconnReadWrite refuses a server that takes no writes.
+func pgconnReadWrite(ctx context.Context, c *pgconn.PgConn) error {
+	if err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, c); err != nil {
+		return fmt.Errorf("the server takes no writes: %w", err)
+	}
+	return nil
+}
