@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -222,6 +223,25 @@ func get(url string) ([]byte, error) {
 		err = fmt.Errorf("%s: %s", res.Status, body)
 	}
 	return body, err
+}
+
+// metric returns the value of a series, such as name{label="value"}; 0 when there is none.
+func (b *bed) metric(series string) float64 {
+	b.Helper()
+	text, err := get("http://" + b.address + "/metrics")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, series+" "); ok {
+			v, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return v
+		}
+	}
+	return 0
 }
 
 // cli runs one command of aofd against the daemon and returns its output and exit code.
