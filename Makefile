@@ -123,7 +123,11 @@ fmt: ## Format Go and proto files
 	$(TOOL) buf format -w
 
 .PHONY: bench
-bench: ## Run the benchmarks of the hot path
+bench: ## Measure webhook → plugin → disk → 200 beside a handler that does no more than parse
+	$(GO) test -v -count 1 -timeout 30m -run '^TestHotPathReport$$' ./host/cmd/aofd -args -report
+
+.PHONY: bench-parts
+bench-parts: ## Run the benchmarks of single parts
 	$(GO) test -run '^$$' -bench . -benchmem ./plugin/... ./host/...
 
 .PHONY: crash

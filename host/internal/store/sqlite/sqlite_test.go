@@ -196,46 +196,6 @@ func appendForever(path string) {
 	}
 }
 
-// BenchmarkAppend measures how many messages get on disk, alone and by many at once.
-func BenchmarkAppend(b *testing.B) {
-	for _, callers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "aofd.db"), sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer func() { _ = s.Close() }()
-			body := strings.Repeat("x", 1000)
-			next := make(chan int)
-			done := make(chan error, callers)
-			for range callers {
-				go func() {
-					for n := range next {
-						m := chat.Message{ID: fmt.Sprint(n), Platform: "p", Account: "a", ChannelID: "c", Text: body}
-						in := store.Inbound{Messages: []store.InboundMessage{{Message: m, Conversation: fmt.Sprint(n % 1000), Lane: store.LaneTurn}}}
-						if _, err := s.Append(context.Background(), in); err != nil {
-							done <- err
-							return
-						}
-					}
-					done <- nil
-				}()
-			}
-			b.ResetTimer()
-			for n := range b.N {
-				next <- n
-			}
-			close(next)
-			for range callers {
-				if err := <-done; err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
-		})
-	}
-}
-
 // What cannot be read any more is given up; it does not hold up what comes after it.
 func TestUnreadableRowsAreGivenUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "aofd.db")

@@ -32,7 +32,8 @@ type Writer struct {
 
 // begin connects, if need be, and begins a transaction for the operations.
 func (w *Writer) begin(ctx context.Context, batch []*operation) (err error) {
-	w.ctx, w.cancel = ctx, func() {}
+	// A context that can end costs a goroutine for each statement, so there is none without need.
+	w.ctx, w.cancel = context.WithoutCancel(ctx), func() {}
 	if d := w.engine.Deadline; d > 0 {
 		w.ctx, w.cancel = context.WithTimeout(ctx, d)
 	}
