@@ -240,9 +240,11 @@ func (g *gate) Finish(ctx context.Context, t store.Turn, r store.Result) error {
 	})
 }
 
-func (g *gate) ClaimDeliveries(ctx context.Context, o string, n int, d time.Duration) ([]store.Delivery, error) {
+func (g *gate) ClaimDeliveries(
+	ctx context.Context, o string, n int, d time.Duration, r ...store.Rest,
+) ([]store.Delivery, error) {
 	return through(g, func() ([]store.Delivery, error) {
-		out, err := g.Store.ClaimDeliveries(ctx, o, n, d)
+		out, err := g.Store.ClaimDeliveries(ctx, o, n, d, r...)
 		g.world.claimed(out)
 		return out, err
 	})

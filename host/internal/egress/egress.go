@@ -182,7 +182,7 @@ func (s *Stage) deliver(d store.Delivery) {
 	failpoint.Here(failpoint.Sending)
 	verdict := s.attempt(d)
 	failpoint.Here(failpoint.Sent)
-	verdict.DeliveryID, verdict.Attempt = d.ID, d.Attempt
+	verdict.DeliveryID, verdict.Conversation, verdict.Attempt = d.ID, d.Conversation, d.Attempt
 	if !verdict.Deferred {
 		s.Metrics.Send(d.Platform, verdict.State, time.Since(start))
 	}

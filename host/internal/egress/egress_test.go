@@ -25,7 +25,7 @@ type outbox struct {
 	settled []store.Settlement
 }
 
-func (o *outbox) ClaimDeliveries(_ context.Context, _ string, n int, _ time.Duration) ([]store.Delivery, error) {
+func (o *outbox) ClaimDeliveries(_ context.Context, _ string, n int, _ time.Duration, _ ...store.Rest) ([]store.Delivery, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var due []store.Delivery

@@ -8,6 +8,8 @@ const (
 
 	HopReceived  = "webhook.received"  // read, verified and parsed; how long that took
 	HopDuplicate = "webhook.duplicate" // the platform delivered it again, and why that is known; it is dropped
+	HopReplayed  = "message.replayed"  // the operator had it answered anew, as another cause
+	HopReplay    = "message.replay"    // it is that other cause
 	HopIdentity  = "chat.moved"        // a person's id changed; their conversation goes on under its key
 
 	// The turn.
@@ -31,18 +33,19 @@ const (
 
 	// Out.
 
-	HopPaced       = "send.paced"       // kept back by a limit of the platform, and which; how long from now
-	HopJoined      = "send.joined"      // goes out in one message with others, since the recipient's limit is short
-	HopAttempt     = "send.attempt"     // tried, and how that ended; how long it took
-	HopDegraded    = "send.degraded"    // shown in a lesser way, and why
-	HopHeld        = "send.held"        // waits until the person writes again, since the reply window is over
-	HopReleased    = "send.released"    // the person wrote again
-	HopUnknown     = "send.unknown"     // nobody can prove that it was or was not sent
-	HopUnsettled   = "send.unsettled"   // still unknown after the configured time: the operator has to look
-	HopExpired     = "send.expired"     // its time was over
-	HopDead        = "send.dead"        // given up, with the reason: it will not be tried again by itself
-	HopDropped     = "send.dropped"     // by the operator
-	HopRedelivered = "send.redelivered" // tried again by the operator, or after the platform reported a failure
+	HopPaced       = "send.paced"     // kept back by a limit of the platform, and which; how long from now
+	HopJoined      = "send.joined"    // goes out in one message with others, since the recipient's limit is short
+	HopAttempt     = "send.attempt"   // tried, and how that ended; how long it took
+	HopDegraded    = "send.degraded"  // shown in a lesser way, and why
+	HopHeld        = "send.held"      // waits until the person writes again, since the reply window is over
+	HopReleased    = "send.unheld"    // the person wrote again
+	HopUnknown     = "send.unknown"   // nobody can prove that it was or was not sent
+	HopUnsettled   = "send.unsettled" // still unknown after the configured time: the operator has to look
+	HopExpired     = "send.expired"   // its time was over
+	HopDead        = "send.dead"      // given up, with the reason: it will not be tried again by itself
+	HopDropped     = "send.drop"      // by the operator
+	HopRedelivered = "send.redeliver" // by the operator
+	HopRetried     = "send.retried"   // tried again, since the platform reported a failure after it had taken it
 
 	// What the platform reports of a delivery: "receipt." and the state that it is in now.
 

@@ -141,6 +141,8 @@ type Lanes interface {
 	// step and frees the lane. It returns ErrFenced when the lease was lost, and nil when this turn was finished
 	// before.
 	Finish(ctx context.Context, t Turn, r Result) error
+	// Following returns up to limit messages that wait right behind a turn's in its lane, oldest first.
+	Following(ctx context.Context, t Turn, limit int) ([]Turn, error)
 	// QueueOf returns the messages of a user that wait or run in LaneTurn, oldest first.
 	QueueOf(ctx context.Context, platform, account, userID string) ([]Queued, error)
 }
@@ -167,6 +169,7 @@ type Queued struct {
 type Result struct {
 	Outcome    Outcome
 	Reason     string // one sentence
+	Merged     []Turn // messages of Following that are answered together with this one, from the first one on
 	Deliveries []Delivery
 	// SetAgent, when not nil, is the user's explicit choice in this conversation from now on; empty
 	// takes the choice back.
@@ -187,6 +190,7 @@ const (
 	OutcomeRefused     Outcome = "refused" // policy, limits, no agent
 	OutcomeFailed      Outcome = "failed"
 	OutcomeNothing     Outcome = "nothing" // nothing to say
+	OutcomeMerged      Outcome = "merged"  // answered together with an earlier message
 )
 
 // Outbox keeps what is to be sent and what became of it.
@@ -195,8 +199,14 @@ type Outbox interface {
 	// oldest unsettled one of it, counts the attempt and marks them as being sent, before anything is
 	// sent. It takes from accounts that the owner sends for, and becomes the sender of those that have none
 	// (see HoldSenders); paused ones are left out. What another owner was sending when its lease ended becomes
-	// unknown, and what is over its time expires.
-	ClaimDeliveries(ctx context.Context, owner string, limit int, lease time.Duration) ([]Delivery, error)
+	// unknown, and what is over its time expires. What is not Bulk goes first. From the accounts in rests nothing
+	// is taken for a while, by nobody.
+	ClaimDeliveries(ctx context.Context, owner string, limit int, lease time.Duration, rests ...Rest) ([]Delivery, error)
+	// Join claims up to limit of the deliveries that wait right behind one that the owner is sending, in the same
+	// conversation, until fits says no. They go out in one message with it: Settle of the first settles all of
+	// them, as it is sent, unknown or held; with any other end each waits for a try of its own. fits must not
+	// call the store, and may be called several times.
+	Join(ctx context.Context, owner string, first Delivery, limit int, fits func(Delivery) bool) ([]Delivery, error)
 	// Settle records how an attempt ended. Settling an attempt that is not the current one changes
 	// nothing. Receipts that came before are applied.
 	Settle(ctx context.Context, s Settlement) error
@@ -206,8 +216,8 @@ type Outbox interface {
 	// RecentSends returns the attempts of an account that ended since then, oldest first: what the next sender
 	// needs to know to keep to the platform's limits.
 	RecentSends(ctx context.Context, a Account, since time.Time) ([]Send, error)
-	// NextDue returns when the earliest waiting delivery may be tried; zero when there is none. What is paused
-	// does not count.
+	// NextDue returns when the earliest waiting delivery may be tried; zero when there is none. What is paused,
+	// or of an account that rests, does not count.
 	NextDue(ctx context.Context) (time.Time, error)
 	// Delivery returns one delivery, or ErrNotFound.
 	Delivery(ctx context.Context, id string) (Delivery, error)
@@ -232,6 +242,12 @@ const (
 
 // Account is an identity of ours on a platform.
 type Account struct{ Platform, Account string }
+
+// Rest is an account that has sent as much as it may, and for how long.
+type Rest struct {
+	Account
+	For time.Duration
+}
 
 // Send is an attempt, as far as limits count it.
 type Send struct {
@@ -265,6 +281,7 @@ type Delivery struct {
 	CreatedAt    time.Time
 	ExpiresAt    time.Time // zero: never
 	NextAt       time.Time // not tried before; zero: at once
+	Bulk         bool      // nobody waits for it: it goes out after what is not
 
 	// Set by the store.
 	State      DeliveryState
@@ -282,10 +299,15 @@ type Delivery struct {
 	Before   int
 }
 
+// Retry decides whether a delivery is sent again that failed after the platform had taken it, and after which
+// time. It must not call the store.
+type Retry func(d Delivery, e chat.DeliveryError, now time.Time) (wait time.Duration, again bool)
+
 // Settlement is how an attempt ended.
 type Settlement struct {
-	DeliveryID string
-	Attempt    int // that of the claimed delivery
+	DeliveryID   string
+	Conversation string // the delivery's
+	Attempt      int    // that of the claimed delivery
 	// State is StateSent, StateQueued (to be tried again at NextAt), StateHeld, StateFailed, StateExpired,
 	// StateSuppressed or StateUnknown.
 	State  DeliveryState

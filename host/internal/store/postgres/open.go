@@ -37,6 +37,7 @@ type Options struct {
 	// Interval lets the database answer before a commit is on disk: a power loss may take the last moments.
 	Interval bool
 	Limits   sqlstore.Limits
+	Retry    store.Retry // of what failed after the platform had taken it; nil: never
 	// Now is the clock of leases; nil takes the database's. For tests.
 	Now func() time.Time
 }
@@ -115,6 +116,7 @@ func Open(ctx context.Context, url string, o Options) (s *Store, err error) {
 		Skip: " FOR UPDATE OF d SKIP LOCKED", Settled: "tx < pg_snapshot_xmin(pg_current_snapshot())",
 		Gone: gone, Again: again, Wrote: s.hints.give,
 	}, o.Limits, o.Logger)
+	s.Retry = o.Retry
 	return s, nil
 }
 

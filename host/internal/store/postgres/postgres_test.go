@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 func open(t testing.TB, url, schema string, now func() time.Time) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(context.Background(), url, postgres.Options{
-		Logger: slog.New(slog.DiscardHandler), Schema: schema, Now: now,
+		Logger: slog.New(slog.DiscardHandler), Schema: schema, Now: now, Retry: storetest.Retry,
 		Limits: sqlstore.Limits{Messages: storetest.MaxMessages, Bytes: storetest.MaxBytes},
 	})
 	if err != nil {

@@ -34,6 +34,7 @@ type Options struct {
 	// Interval answers before a commit is on disk: a power loss may take the last moments.
 	Interval bool
 	Limits   sqlstore.Limits
+	Retry    store.Retry // of what failed after the platform had taken it; nil: never
 	// Now is the clock; nil takes the system's.
 	Now func() time.Time
 }
@@ -98,6 +99,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 			return o.Now(), err
 		},
 	}, o.Limits, o.Logger)
+	s.Retry = o.Retry
 	if err := s.recover(ctx); err != nil {
 		return s, fmt.Errorf("put the store %s in order: %w", path, err)
 	}

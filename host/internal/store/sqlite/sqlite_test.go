@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 func open(t *testing.T, path string, now func() time.Time) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(context.Background(), path, sqlite.Options{
-		Logger: slog.New(slog.DiscardHandler), Now: now,
+		Logger: slog.New(slog.DiscardHandler), Now: now, Retry: storetest.Retry,
 		Limits: sqlstore.Limits{Messages: storetest.MaxMessages, Bytes: storetest.MaxBytes},
 	})
 	if err != nil {

@@ -32,7 +32,7 @@ func (s *Store) converse(w *Writer, m store.InboundMessage) (key string, err err
 		}
 	}
 	for _, alias := range m.Aliases {
-		if key, err = join(w, m, key, alias); err != nil {
+		if key, err = unite(w, m, key, alias); err != nil {
 			return "", err
 		}
 	}
@@ -49,9 +49,9 @@ func (s *Store) converse(w *Writer, m store.InboundMessage) (key string, err err
 	return key, err
 }
 
-// join makes alias another key of a conversation. It returns the key under which that goes on: of two
+// unite makes alias another key of a conversation. It returns the key under which that goes on: of two
 // conversations that are known, that of the older one.
-func join(w *Writer, m store.InboundMessage, key, alias string) (string, error) {
+func unite(w *Writer, m store.InboundMessage, key, alias string) (string, error) {
 	if alias == "" || alias == key {
 		return key, nil
 	}
@@ -74,7 +74,7 @@ func join(w *Writer, m store.InboundMessage, key, alias string) (string, error) 
 		if err := w.lock(conversationKey(canonical)); err != nil {
 			return key, err
 		}
-		return join(w, m, key, canonical)
+		return unite(w, m, key, canonical)
 	}
 	var own int64
 	if _, err := w.Row(`SELECT seq FROM conversation WHERE key = $1`, []any{key}, &own); err != nil {
@@ -102,7 +102,7 @@ func (s *Store) unhold(w *Writer, conversation string) error {
 		return err
 	}
 	for _, d := range found {
-		if _, err := w.Exec(`UPDATE delivery SET state = 'queued', next_at = 0 WHERE id = $1 AND state = 'held'`, d.id); err != nil {
+		if _, err := w.Exec(`UPDATE delivery SET state = 'queued', next_at = 0, behind = 0, joined = '' WHERE id = $1 AND state = 'held'`, d.id); err != nil {
 			return err
 		}
 		if err := trace(w, d.cause, []store.TraceEvent{{

@@ -175,6 +175,16 @@ func (s *Store) Finish(ctx context.Context, t store.Turn, r store.Result) error 
 		if err := done(w, t, r.Outcome, r.Reason); err != nil {
 			return err
 		}
+		for _, m := range r.Merged {
+			m.Epoch = t.Epoch
+			why := "answered together with " + t.Cause
+			if err := done(w, m, store.OutcomeMerged, why); err != nil {
+				return err
+			}
+			if err := trace(w, m.Cause, []store.TraceEvent{{At: w.now, Hop: store.HopMerged, Detail: why}}); err != nil {
+				return err
+			}
+		}
 		if err := enqueue(w, r.Deliveries); err != nil {
 			return err
 		}
@@ -258,6 +268,22 @@ func appendHistory(w *Writer, conversation, agent string, turns []chat.Turn) err
 		}
 	}
 	return nil
+}
+
+// Following implements store.Lanes.
+func (s *Store) Following(ctx context.Context, t store.Turn, limit int) (out []store.Turn, err error) {
+	rows, err := s.Reads.QueryContext(ctx, `SELECT seq, cause, body FROM message
+		WHERE conversation = $1 AND lane = $2 AND seq > $3 AND outcome IS NULL ORDER BY seq LIMIT $4`,
+		t.Conversation, string(t.Lane), t.Seq, limit)
+	return out, drain(rows, err, func(rows *sql.Rows) error {
+		m := store.Turn{Conversation: t.Conversation, Lane: t.Lane}
+		var body []byte
+		if err := rows.Scan(&m.Seq, &m.Cause, &body); err != nil {
+			return err
+		}
+		out = append(out, m)
+		return decode(body, &out[len(out)-1].Message)
+	})
 }
 
 // QueueOf implements store.Lanes.

@@ -41,7 +41,7 @@ func (s *Store) Redeliver(ctx context.Context, id, reason string) error {
 	}
 	return s.steer(ctx, id, from, "send.redeliver", reason, func(w *Writer, _ store.DeliveryState) error {
 		w.changed = true
-		_, err := w.Exec(`UPDATE delivery SET state = 'queued', before = attempt, queued_at = $2, next_at = 0,
+		_, err := w.Exec(`UPDATE delivery SET state = 'queued', behind = 0, joined = '', before = attempt, queued_at = $2, next_at = 0,
 			expires_at = 0, error = '', settled_at = 0 WHERE id = $1`, id, micros(w.now))
 		return err
 	})
@@ -60,10 +60,15 @@ func (s *Store) Drop(ctx context.Context, id, reason string) error {
 		if err != nil {
 			return err
 		}
-		w.changed = true // what waits behind it may go
-		_, err = w.Exec(`UPDATE delivery SET state = 'suppressed', error = $2, settled_at = $3 WHERE id = $1`,
-			id, failure, micros(w.now))
-		return err
+		var conversation string
+		if _, err := w.insert(`UPDATE delivery SET state = 'suppressed', error = $2, settled_at = $3 WHERE id = $1
+			RETURNING conversation`, []any{id, failure, micros(w.now)}, &conversation); err != nil {
+			return err
+		}
+		if err := w.lock(conversationKey(conversation)); err != nil {
+			return err
+		}
+		return promote(w, conversation) // what waits behind it may go
 	})
 }
 

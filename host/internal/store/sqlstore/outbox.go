@@ -19,10 +19,12 @@ func enqueue(w *Writer, deliveries []store.Delivery) error {
 			return err
 		}
 		if _, err := w.Exec(`INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id,
-				agent, response, created_at, queued_at, expires_at, state, next_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 'queued', $12) ON CONFLICT DO NOTHING`,
+				agent, response, created_at, queued_at, expires_at, state, next_at, bulk, behind)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 'queued', $12, $13, CASE WHEN EXISTS (
+				SELECT 1 FROM delivery o WHERE o.conversation = $6 AND o.state IN ('queued', 'sending')) THEN 1 ELSE 0 END)
+			ON CONFLICT DO NOTHING`,
 			d.ID, d.Cause, d.Ordinal, d.Platform, d.Account, d.Conversation, d.ChannelID, d.Agent, response,
-			micros(d.CreatedAt), micros(d.ExpiresAt), micros(d.NextAt)); err != nil {
+			micros(d.CreatedAt), micros(d.ExpiresAt), micros(d.NextAt), number(d.Bulk)); err != nil {
 			return err
 		}
 		w.changed = true
@@ -30,13 +32,31 @@ func enqueue(w *Writer, deliveries []store.Delivery) error {
 	return nil
 }
 
+// promote marks the oldest open delivery of a conversation, which is locked, as one that may be claimed.
+func promote(w *Writer, conversation string) error {
+	n, err := w.Exec(`UPDATE delivery SET behind = 0 WHERE behind = 1 AND seq = (SELECT min(o.seq) FROM delivery o
+		WHERE o.conversation = $1 AND o.state IN ('queued', 'sending'))`, conversation)
+	if n > 0 {
+		w.changed = true
+	}
+	return err
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // deliveries is what scanDelivery reads: the deliveries d, each with its conversation.
 const deliveries = `SELECT d.seq, d.id, d.cause, d.ordinal, d.platform, d.account, d.conversation, d.channel_id, d.agent,
-	d.response, d.created_at, d.expires_at, d.state, d.attempt, d.before, d.queued_at, d.message_ids, d.next_at, d.error,
+	d.bulk, d.response, d.created_at, d.expires_at, d.state, d.attempt, d.before, d.queued_at, d.message_ids, d.next_at, d.error,
 	d.settled_at, coalesce(c.last_inbound_at, 0)
 	FROM delivery d LEFT JOIN conversation c ON c.key = d.conversation`
 
-// oldest holds for a delivery d when none of its conversation that was enqueued before it is still open.
+// oldest holds for a delivery d when none of its conversation that was enqueued before it is still open. What
+// has behind = 1 surely is not, so that nobody has to look at a long queue again and again.
 const oldest = `NOT EXISTS (SELECT 1 FROM delivery o
 	WHERE o.conversation = d.conversation AND o.seq < d.seq AND o.state IN ('queued', 'sending'))`
 
@@ -46,16 +66,16 @@ const notPaused = `NOT EXISTS (SELECT 1 FROM pause p WHERE p.platform = d.platfo
 // scanDelivery reads a row of deliveries. With errUnreadable the id is set all the same.
 func scanDelivery(row interface{ Scan(...any) error }) (d store.Delivery, seq int64, err error) {
 	var response []byte
-	var created, expires, next, queued, settled, inbound int64
+	var bulk, created, expires, next, queued, settled, inbound int64
 	var state, ids, failure string
 	if err := row.Scan(&seq, &d.ID, &d.Cause, &d.Ordinal, &d.Platform, &d.Account, &d.Conversation, &d.ChannelID, &d.Agent,
-		&response, &created, &expires, &state, &d.Attempt, &d.Before, &queued, &ids, &next, &failure,
+		&bulk, &response, &created, &expires, &state, &d.Attempt, &d.Before, &queued, &ids, &next, &failure,
 		&settled, &inbound); err != nil {
 		return d, seq, err
 	}
 	d.CreatedAt, d.ExpiresAt, d.NextAt = moment(created), moment(expires), moment(next)
 	d.QueuedAt, d.SettledAt, d.LastInboundAt = moment(queued), moment(settled), moment(inbound)
-	d.State = store.DeliveryState(state)
+	d.State, d.Bulk = store.DeliveryState(state), bulk != 0
 	if err := decode(response, &d.Response); err != nil {
 		return d, seq, err
 	}
@@ -69,11 +89,14 @@ func scanDelivery(row interface{ Scan(...any) error }) (d store.Delivery, seq in
 
 // ClaimDeliveries implements store.Outbox.
 func (s *Store) ClaimDeliveries(
-	ctx context.Context, owner string, limit int, lease time.Duration,
+	ctx context.Context, owner string, limit int, lease time.Duration, rests ...store.Rest,
 ) ([]store.Delivery, error) {
 	var out []store.Delivery
 	err := s.commit.submit(ctx, &operation{
 		run: func(w *Writer) (err error) {
+			if err := rest(w, owner, rests); err != nil {
+				return err
+			}
 			out, err = s.claimDeliveries(w, owner, limit, lease)
 			return err
 		},
@@ -101,26 +124,34 @@ func (s *Store) claimDeliveries(w *Writer, owner string, limit int, lease time.D
 	if err := s.expire(w, now); err != nil {
 		return nil, err
 	}
-	var found []store.Delivery
-	var broken []string
-	err := w.each(deliveries+` WHERE d.state = 'queued' AND d.next_at <= $1 AND `+oldest+` AND `+notPaused+`
-			AND NOT EXISTS (SELECT 1 FROM sender s WHERE s.platform = d.platform AND s.account = d.account
-				AND s.owner <> $2 AND s.lease_until > $1)
-		ORDER BY d.next_at, d.seq LIMIT $3`+s.Skip, []any{now, owner, limit}, func(rows *sql.Rows) error {
-		d, _, err := scanDelivery(rows)
-		if errors.Is(err, errUnreadable) {
-			broken = append(broken, d.ID)
-			return nil
+	var found, broken []store.Delivery
+	for bulk := range 2 { // answers that somebody waits for go first
+		err := w.each(deliveries+` WHERE d.state = 'queued' AND d.behind = 0 AND d.bulk = $4 AND d.next_at <= $1
+				AND `+oldest+` AND `+notPaused+`
+				AND NOT EXISTS (SELECT 1 FROM sender s WHERE s.platform = d.platform AND s.account = d.account
+					AND (s.owner <> $2 AND s.lease_until > $1 OR s.rest_until > $1))
+			ORDER BY d.next_at, d.seq LIMIT $3`+s.Skip, []any{now, owner, limit - len(found), bulk}, func(rows *sql.Rows) error {
+			d, _, err := scanDelivery(rows)
+			if errors.Is(err, errUnreadable) {
+				broken = append(broken, d)
+				return nil
+			}
+			found = append(found, d)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		found = append(found, d)
-		return err
-	})
-	if err != nil {
-		return nil, err
 	}
-	for _, id := range broken {
-		s.log.Error("bug: a stored delivery cannot be read; it is given up", "delivery", id)
-		if _, err := w.Exec(`UPDATE delivery SET state = 'failed', settled_at = $1 WHERE id = $2`, now, id); err != nil {
+	for _, d := range broken {
+		s.log.Error("bug: a stored delivery cannot be read; it is given up", "delivery", d.ID)
+		if err := w.lock(conversationKey(d.Conversation)); err != nil {
+			return nil, err
+		}
+		if _, err := w.Exec(`UPDATE delivery SET state = 'failed', settled_at = $1 WHERE id = $2`, now, d.ID); err != nil {
+			return nil, err
+		}
+		if err := promote(w, d.Conversation); err != nil {
 			return nil, err
 		}
 	}
@@ -129,6 +160,7 @@ func (s *Store) claimDeliveries(w *Writer, owner string, limit int, lease time.D
 	for _, d := range found {
 		a := store.Account{Platform: d.Platform, Account: d.Account}
 		if _, asked := held[a]; !asked {
+			var err error
 			if held[a], err = holdSender(w, owner, a, senderLease); err != nil {
 				return nil, err
 			}
@@ -178,13 +210,14 @@ func (s *Store) settleAll(
 ) (n int, err error) {
 	type open struct {
 		brief
-		state   string
+		conversation, state string
+
 		attempt int
 	}
 	var found []open
-	err = w.each(`SELECT id, cause, state, attempt FROM delivery WHERE `+which+` ORDER BY id`, args, func(rows *sql.Rows) error {
+	err = w.each(`SELECT id, cause, conversation, state, attempt FROM delivery WHERE `+which+` ORDER BY id`, args, func(rows *sql.Rows) error {
 		var d open
-		err := rows.Scan(&d.id, &d.cause, &d.state, &d.attempt)
+		err := rows.Scan(&d.id, &d.cause, &d.conversation, &d.state, &d.attempt)
 		found = append(found, d)
 		return err
 	})
@@ -192,7 +225,7 @@ func (s *Store) settleAll(
 		return 0, err
 	}
 	for _, d := range found {
-		if err := w.lock(deliveryKey(d.id)); err != nil {
+		if err := w.lock(conversationKey(d.conversation), deliveryKey(d.id)); err != nil {
 			return n, err
 		}
 		changed, err := w.Exec(`UPDATE delivery SET state = $1, error = $2, owner = '', lease_until = 0, settled_at = $3
@@ -204,6 +237,9 @@ func (s *Store) settleAll(
 			continue // another host did it
 		}
 		n++
+		if err := promote(w, d.conversation); err != nil {
+			return n, err
+		}
 		if state == store.StateUnknown {
 			if err := attempted(w, d.id, d.attempt, state, 0, failure); err != nil {
 				return n, err
@@ -230,6 +266,10 @@ func attempted(w *Writer, id string, n int, state store.DeliveryState, messages 
 
 // Settle implements store.Outbox.
 func (s *Store) Settle(ctx context.Context, v store.Settlement) error {
+	return s.commit.do(ctx, settleKeys(v), func(w *Writer) error { return s.settle(w, v) })
+}
+
+func (s *Store) settle(w *Writer, v store.Settlement) error {
 	ids, err := encode(v.MessageIDs)
 	if err != nil {
 		return err
@@ -241,41 +281,42 @@ func (s *Store) Settle(ctx context.Context, v store.Settlement) error {
 	if err != nil {
 		return err
 	}
-	return s.commit.do(ctx, settleKeys(v), func(w *Writer) error {
-		attempt, settled, now := v.Attempt, int64(0), micros(w.now)
-		if v.State != store.StateQueued && v.State != store.StateHeld {
-			settled = now
-		} else if v.Deferred {
-			attempt--
-		}
-		var before string
-		ok, err := w.Row(`SELECT message_ids FROM delivery WHERE id = $1 AND attempt = $2 AND state = 'sending'`,
-			[]any{v.DeliveryID, v.Attempt}, &before)
-		if err != nil || !ok {
-			return err // not the current attempt
-		}
-		if _, err := w.Exec(`UPDATE delivery SET state = $1, attempt = $2, next_at = $3, message_ids = $4, error = $5,
-				settled_at = $6, owner = '', lease_until = 0
-			WHERE id = $7`,
-			string(v.State), attempt, micros(v.NextAt), string(ids), failure, settled, v.DeliveryID); err != nil {
+	attempt, settled, now := v.Attempt, int64(0), micros(w.now)
+	if v.State != store.StateQueued && v.State != store.StateHeld {
+		settled = now
+	} else if v.Deferred {
+		attempt--
+	}
+	var before, joined string
+	ok, err := w.Row(`SELECT message_ids, joined FROM delivery WHERE id = $1 AND attempt = $2 AND state = 'sending'`,
+		[]any{v.DeliveryID, v.Attempt}, &before, &joined)
+	if err != nil || !ok {
+		return err // not the current attempt
+	}
+	if _, err := w.Exec(`UPDATE delivery SET state = $1, attempt = $2, next_at = $3, message_ids = $4, error = $5,
+			settled_at = $6, owner = '', lease_until = 0
+		WHERE id = $7`,
+		string(v.State), attempt, micros(v.NextAt), string(ids), failure, settled, v.DeliveryID); err != nil {
+		return err
+	}
+	var old []string
+	if err := decode([]byte(before), &old); err != nil {
+		return err
+	}
+	sent := max(0, len(v.MessageIDs)-len(old))
+	if joined != "" {
+		sent = 0 // counted with the one that it was joined to
+	}
+	if !v.Deferred || sent > 0 {
+		if err := attempted(w, v.DeliveryID, v.Attempt, v.State, sent, failure); err != nil {
 			return err
 		}
-		var old []string
-		if err := decode([]byte(before), &old); err != nil {
-			return err
-		}
-		sent := max(0, len(v.MessageIDs)-len(old))
-		if !v.Deferred || sent > 0 {
-			if err := attempted(w, v.DeliveryID, v.Attempt, v.State, sent, failure); err != nil {
-				return err
-			}
-		}
-		return s.settled(w, v, now)
-	})
+	}
+	return s.settled(w, v, now)
 }
 
 func settleKeys(v store.Settlement) []string {
-	keys := []string{deliveryKey(v.DeliveryID)}
+	keys := []string{deliveryKey(v.DeliveryID), conversationKey(v.Conversation)}
 	for _, d := range v.Instead {
 		keys = append(keys, conversationKey(d.Conversation))
 	}
@@ -322,6 +363,14 @@ func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
 	if err := enqueue(w, v.Instead); err != nil {
 		return err
 	}
+	if err := s.settleJoined(w, v); err != nil {
+		return err
+	}
+	if v.State != store.StateQueued {
+		if err := promote(w, conversation); err != nil {
+			return err
+		}
+	}
 	return s.applyReceipts(w, v.DeliveryID)
 }
 
@@ -329,7 +378,10 @@ func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var at sql.NullInt64
 	err := s.Reads.QueryRowContext(ctx, `SELECT d.next_at FROM delivery d
-		WHERE d.state = 'queued' AND `+oldest+` AND `+notPaused+` ORDER BY d.next_at, d.seq LIMIT 1`).Scan(&at)
+		WHERE d.state = 'queued' AND d.behind = 0 AND `+oldest+` AND `+notPaused+`
+			AND NOT EXISTS (SELECT 1 FROM sender s WHERE s.platform = d.platform AND s.account = d.account
+				AND s.rest_until > $1)
+		ORDER BY d.next_at LIMIT 1`, micros(s.Now())).Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}

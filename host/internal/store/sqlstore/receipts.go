@@ -22,17 +22,38 @@ func (s *Store) receive(w *Writer, r chat.Receipt) error {
 		return err
 	}
 	// The platform's id of the message proves more than what it carries of ours.
-	id := ""
-	found, err := w.Row(`SELECT delivery_id FROM part WHERE message_id = $1 AND platform = $2 AND account = $3`,
-		[]any{r.MessageID, r.Platform, r.Account}, &id)
-	if err == nil && !found && r.DeliveryID != "" {
-		_, err = w.Row(`SELECT id FROM delivery WHERE id = $1 AND platform = $2 AND account = $3`,
-			[]any{r.DeliveryID, r.Platform, r.Account}, &id)
+	var ids []string
+	err = w.each(`SELECT delivery_id FROM part WHERE message_id = $1 AND platform = $2 AND account = $3 ORDER BY delivery_id`,
+		[]any{r.MessageID, r.Platform, r.Account}, func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+	if err == nil && len(ids) == 0 && r.DeliveryID != "" {
+		ids, err = s.namedBy(w, r)
 	}
-	if err != nil || id == "" {
-		return err // kept until the answer tells what it is about
+	for _, id := range ids { // none: it is kept until the answer tells what it is about
+		if err == nil {
+			err = w.lock(deliveryKey(id))
+		}
+		if err == nil {
+			err = s.applyReceipts(w, id)
+		}
 	}
-	return s.applyReceipts(w, id)
+	return err
+}
+
+// namedBy returns the delivery that a receipt names, and what went out in one message with it.
+func (s *Store) namedBy(w *Writer, r chat.Receipt) ([]string, error) {
+	var id string
+	found, err := w.Row(`SELECT id FROM delivery WHERE id = $1 AND platform = $2 AND account = $3`,
+		[]any{r.DeliveryID, r.Platform, r.Account}, &id)
+	if err != nil || !found {
+		return nil, err
+	}
+	others, err := joinedWith(w, id)
+	return append(others, id), err
 }
 
 // receiptRanks say how far a message got; failed and deleted stand apart.
@@ -54,47 +75,74 @@ var settledByReceipts = []store.DeliveryState{
 // applyReceipts works out the state of a delivery from all receipts about it, so that the order of their
 // arrival does not matter. What is queued or being sent is left alone until its attempt ends.
 func (s *Store) applyReceipts(w *Writer, id string) error {
-	var state, ids, cause, platform, account string
-	var response []byte
-	ok, err := w.Row(`SELECT state, message_ids, cause, platform, account, response FROM delivery WHERE id = $1`,
-		[]any{id}, &state, &ids, &cause, &platform, &account, &response)
+	var joined string
+	ok, err := w.Row(`SELECT joined FROM delivery WHERE id = $1`, []any{id}, &joined)
 	if err != nil || !ok {
 		return err
 	}
-	current := store.DeliveryState(state)
-	if !slices.Contains(settledByReceipts, current) {
-		return nil
-	}
-	var parts []string
-	if err := decode([]byte(ids), &parts); err != nil {
+	d, err := deliveryIn(w, id)
+	if err != nil || !slices.Contains(settledByReceipts, d.State) {
 		return err
 	}
-	reports, err := reportsOn(w, id, platform, account)
+	reports, err := reportsOn(w, d, joined)
 	if err != nil || len(reports) == 0 {
 		return err
 	}
-	if len(parts) == 0 && !single(response) {
+	if len(d.MessageIDs) == 0 && !single(d.Response) {
 		return nil // nobody knows how many parts there were, so receipts for some prove nothing about the others
 	}
-	next, failure := reports.conclude(current, parts)
-	if next == current {
+	next, failure := reports.conclude(d.State, d.MessageIDs)
+	if next == d.State {
 		return nil
+	}
+	if next == store.StateFailed {
+		if again, err := s.retry(w, d, failure); again || err != nil {
+			return err
+		}
 	}
 	if _, err := w.Exec(`UPDATE delivery SET state = $1, error = $2, settled_at = $3 WHERE id = $4`,
 		string(next), failure, micros(w.now), id); err != nil {
 		return err
 	}
-	return trace(w, cause, []store.TraceEvent{{
-		At: w.now, Hop: "receipt." + string(next), Detail: failureText(failure), DeliveryID: id,
+	return trace(w, d.Cause, []store.TraceEvent{{
+		At: w.now, Hop: store.HopReceiptPrefix + string(next), Detail: failureText(failure), DeliveryID: id,
 	}})
 }
 
-// single reports whether an answer surely went out as one message, on any platform.
-func single(response []byte) bool {
-	var r chat.Response
-	if json.Unmarshal(response, &r) != nil {
-		return false
+// retry queues a delivery again that failed after the platform had taken it, if that makes sense. It reports
+// whether it did.
+func (s *Store) retry(w *Writer, d store.Delivery, failure string) (bool, error) {
+	e, err := decodeError(failure)
+	if err != nil || e == nil || s.Retry == nil || len(d.MessageIDs) > 1 {
+		return false, err
 	}
+	wait, again := s.Retry(d, *e, w.now)
+	if !again {
+		return false, nil
+	}
+	w.changed = true
+	// The message that failed is still known as a part, but it says nothing about the next attempt.
+	if _, err := w.Exec(`UPDATE delivery SET state = 'queued', behind = 0, joined = '', next_at = $1, message_ids = '[]',
+		error = $2, settled_at = 0 WHERE id = $3`, micros(w.now.Add(wait)), failure, d.ID); err != nil {
+		return false, err
+	}
+	return true, trace(w, d.Cause, []store.TraceEvent{{
+		At: w.now, Hop: store.HopRetried, Duration: wait, DeliveryID: d.ID,
+		Detail: "the platform took it and reported later that it failed: " + failureText(failure),
+	}})
+}
+
+// deliveryIn returns a delivery as the transaction sees it.
+func deliveryIn(w *Writer, id string) (d store.Delivery, err error) {
+	err = w.each(deliveries+` WHERE d.id = $1`, []any{id}, func(rows *sql.Rows) (err error) {
+		d, _, err = scanDelivery(rows)
+		return err
+	})
+	return d, err
+}
+
+// single reports whether an answer surely went out as one message, on any platform.
+func single(r chat.Response) bool {
 	files := len(r.Attachments) + len(r.Contacts)
 	return files == 0 && r.Location == nil && r.Template == nil && r.Reaction == nil &&
 		len(r.Text)+len(r.Header)+len(r.Footer) <= maxSingle
@@ -122,13 +170,14 @@ type report struct {
 // reports has what receipts tell of a delivery, by the platform's id of the message.
 type reports map[string]report
 
-// reportsOn gathers the receipts of a delivery by message.
-func reportsOn(w *Writer, id, platform, account string) (reports, error) {
+// reportsOn gathers the receipts of a delivery, and of the one that it was joined to, by message. When its
+// answer was lost, what was known as a part of it before is of an attempt that failed, and left out.
+func reportsOn(w *Writer, d store.Delivery, joined string) (reports, error) {
 	out := reports{}
-	err := w.each(`SELECT message_id, status, error FROM receipt WHERE delivery_id = $1 AND platform = $2 AND account = $3
+	err := w.each(`SELECT message_id, status, error FROM receipt WHERE delivery_id IN ($1, $4) AND delivery_id <> '' AND platform = $2 AND account = $3
 		UNION SELECT r.message_id, r.status, r.error FROM part p JOIN receipt r
 			ON r.message_id = p.message_id AND r.platform = p.platform AND r.account = p.account WHERE p.delivery_id = $1`,
-		[]any{id, platform, account}, func(rows *sql.Rows) error {
+		[]any{d.ID, d.Platform, d.Account, joined}, func(rows *sql.Rows) error {
 			var message, status, failure string
 			if err := rows.Scan(&message, &status, &failure); err != nil {
 				return err
@@ -141,6 +190,15 @@ func reportsOn(w *Writer, id, platform, account string) (reports, error) {
 			out[message] = r
 			return nil
 		})
+	if err != nil || len(d.MessageIDs) > 0 {
+		return out, err
+	}
+	err = w.each(`SELECT message_id FROM part WHERE delivery_id = $1`, []any{d.ID}, func(rows *sql.Rows) error {
+		var message string
+		err := rows.Scan(&message)
+		delete(out, message)
+		return err
+	})
 	return out, err
 }
 

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
 )
 
 // Store implements store.Store but for Backup and Changed, which belong to a database.
@@ -12,6 +14,9 @@ type Store struct {
 	*Engine
 	log    *slog.Logger
 	limits Limits
+	// Retry says whether a delivery that failed after the platform had taken it is sent again, and when. It is
+	// set before the first call, and nil means never.
+	Retry  store.Retry
 	commit *committer
 
 	stop      chan struct{}

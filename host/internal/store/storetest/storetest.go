@@ -39,7 +39,7 @@ func (c *Clock) Add(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// Open returns an empty store with that clock and the limits below, closed at the end of the test.
+// Open returns an empty store with that clock, the limits below and Retry, closed at the end of the test.
 type Open func(t *testing.T, c *Clock) store.Store
 
 // The limits of what waits in the stores that Open returns.
@@ -47,6 +47,11 @@ const (
 	MaxMessages = 1500
 	MaxBytes    = 4 << 20
 )
+
+// Retry tries again, after a minute, what may work later, until it was tried three times.
+func Retry(d store.Delivery, e chat.DeliveryError, _ time.Time) (time.Duration, bool) {
+	return time.Minute, !e.Permanent && d.Attempt < 3
+}
 
 // Run checks the store.
 func Run(t *testing.T, open Open) {
@@ -98,6 +103,16 @@ func Run(t *testing.T, open Open) {
 		"a webhook is kept as it came":                  (*harness).webhook,
 		"what waits is bounded":                         (*harness).full,
 		"a webhook is stored whole or not at all":       (*harness).wholeOrNot,
+		"what nobody waits for goes last":               (*harness).bulk,
+		"an account that rests is left alone":           (*harness).rests,
+		"a long queue lets its oldest go":               (*harness).longQueue,
+		"what was joined shares its fate":               (*harness).joined,
+		"what was joined in vain goes by itself":        (*harness).joinedInVain,
+		"a receipt speaks for all that was joined":      (*harness).joinedUnknown,
+		"only what fits is joined":                      (*harness).joinsWhatFits,
+		"what failed later is tried again":              (*harness).failedLater,
+		"a failure says nothing about the next try":     (*harness).failedThenLost,
+		"a burst is answered together":                  (*harness).merged,
 		"many at once lose nothing":                     (*harness).concurrent,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
@@ -473,7 +488,7 @@ func (h *harness) receipts() {
 	h.receive(receipt("r1", "m1", "", chat.ReceiptDelivered), receipt("r0", "m1", "", chat.ReceiptSent))
 	equal(h, "still read", h.state(d.ID), store.StateRead)
 	f := receipt("r3", "m1", "", chat.ReceiptFailed)
-	f.Error = &chat.DeliveryError{Reason: chat.ReasonContentRejected, Message: "no"}
+	f.Error = &chat.DeliveryError{Reason: chat.ReasonContentRejected, Message: "no", Permanent: true}
 	h.receive(f)
 	equal(h, "read proves that it did not fail", h.state(d.ID), store.StateRead)
 

@@ -88,6 +88,9 @@ CREATE TABLE delivery (
     before       BIGINT  NOT NULL DEFAULT 0, -- attempts until the operator had it sent again
     queued_at    BIGINT  NOT NULL,
     next_at      BIGINT  NOT NULL DEFAULT 0,
+    behind       BIGINT  NOT NULL, -- 1: one that is older was open when it came, and nobody has looked since
+    bulk         BIGINT  NOT NULL, -- 1: nobody waits for it
+    joined       TEXT COLLATE "C" NOT NULL DEFAULT '', -- id of the delivery that it went out in one message with
     claimed_at   BIGINT  NOT NULL DEFAULT 0,
     sent_by      TEXT COLLATE "C" NOT NULL DEFAULT '', -- owner of the last attempt
     owner        TEXT COLLATE "C" NOT NULL DEFAULT '',
@@ -99,7 +102,8 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_conversation ON delivery (conversation, seq);
 CREATE INDEX delivery_cause ON delivery (cause);
 CREATE INDEX delivery_open ON delivery (conversation, seq) WHERE state IN ('queued', 'sending');
-CREATE INDEX delivery_due ON delivery (next_at, seq) WHERE state = 'queued';
+CREATE INDEX delivery_due ON delivery (bulk, next_at, seq) WHERE state = 'queued' AND behind = 0;
+CREATE INDEX delivery_joined ON delivery (joined) WHERE joined <> '';
 CREATE INDEX delivery_expires ON delivery (expires_at) WHERE state = 'queued' AND expires_at > 0;
 CREATE INDEX delivery_state ON delivery (state, seq) WHERE state NOT IN ('queued', 'sent', 'delivered', 'read');
 
@@ -120,13 +124,13 @@ CREATE TABLE attempt (
 );
 CREATE INDEX attempt_recent ON attempt (platform, account, ended_at);
 
--- Which delivery a platform's message belongs to.
+-- Which deliveries a platform's message belongs to.
 CREATE TABLE part (
     message_id  TEXT COLLATE "C" NOT NULL,
     platform    TEXT COLLATE "C" NOT NULL,
     account     TEXT COLLATE "C" NOT NULL,
     delivery_id TEXT COLLATE "C" NOT NULL,
-    PRIMARY KEY (message_id, platform, account)
+    PRIMARY KEY (message_id, platform, account, delivery_id)
 );
 CREATE INDEX part_delivery ON part (delivery_id);
 
@@ -163,6 +167,7 @@ CREATE TABLE sender (
     account     TEXT COLLATE "C" NOT NULL,
     owner       TEXT COLLATE "C" NOT NULL,
     lease_until BIGINT  NOT NULL,
+    rest_until  BIGINT  NOT NULL DEFAULT 0, -- the account has sent as much as it may
     PRIMARY KEY (platform, account)
 );
 

@@ -87,6 +87,9 @@ CREATE TABLE delivery (
     before       INTEGER NOT NULL DEFAULT 0, -- attempts until the operator had it sent again
     queued_at    INTEGER NOT NULL,
     next_at      INTEGER NOT NULL DEFAULT 0,
+    behind       INTEGER NOT NULL, -- 1: one that is older was open when it came, and nobody has looked since
+    bulk         INTEGER NOT NULL, -- 1: nobody waits for it
+    joined       TEXT    NOT NULL DEFAULT '', -- id of the delivery that it went out in one message with
     claimed_at   INTEGER NOT NULL DEFAULT 0,
     sent_by      TEXT    NOT NULL DEFAULT '', -- owner of the last attempt
     owner        TEXT    NOT NULL DEFAULT '',
@@ -98,7 +101,8 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_conversation ON delivery (conversation, seq);
 CREATE INDEX delivery_cause ON delivery (cause);
 CREATE INDEX delivery_open ON delivery (conversation, seq) WHERE state IN ('queued', 'sending');
-CREATE INDEX delivery_due ON delivery (next_at, seq) WHERE state = 'queued';
+CREATE INDEX delivery_due ON delivery (bulk, next_at, seq) WHERE state = 'queued' AND behind = 0;
+CREATE INDEX delivery_joined ON delivery (joined) WHERE joined <> '';
 CREATE INDEX delivery_expires ON delivery (expires_at) WHERE state = 'queued' AND expires_at > 0;
 CREATE INDEX delivery_state ON delivery (state, seq) WHERE state NOT IN ('queued', 'sent', 'delivered', 'read');
 
@@ -119,13 +123,13 @@ CREATE TABLE attempt (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attempt_recent ON attempt (platform, account, ended_at);
 
--- Which delivery a platform's message belongs to.
+-- Which deliveries a platform's message belongs to.
 CREATE TABLE part (
     message_id  TEXT NOT NULL,
     platform    TEXT NOT NULL,
     account     TEXT NOT NULL,
     delivery_id TEXT NOT NULL,
-    PRIMARY KEY (message_id, platform, account)
+    PRIMARY KEY (message_id, platform, account, delivery_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX part_delivery ON part (delivery_id);
 
@@ -162,6 +166,7 @@ CREATE TABLE sender (
     account     TEXT    NOT NULL,
     owner       TEXT    NOT NULL,
     lease_until INTEGER NOT NULL,
+    rest_until  INTEGER NOT NULL DEFAULT 0, -- the account has sent as much as it may
     PRIMARY KEY (platform, account)
 ) STRICT, WITHOUT ROWID;
 

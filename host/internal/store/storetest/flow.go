@@ -1,0 +1,217 @@
+package storetest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/chat"
+)
+
+// queue finishes a turn of a user with n deliveries and returns their ids.
+func (h *harness) queue(user string, n int) (ids []string) {
+	h.Helper()
+	t := h.turn(user, 1)
+	var ds []store.Delivery
+	for i := range n {
+		ds = append(ds, h.delivery(t, i+1))
+		ids = append(ids, ds[i].ID)
+	}
+	h.finish(t, ds...)
+	return ids
+}
+
+func idsOf(ds []store.Delivery) (ids []string) {
+	for _, d := range ds {
+		ids = append(ids, d.ID)
+	}
+	return ids
+}
+
+func (h *harness) bulk() {
+	t := h.turn("ann", 1)
+	news := h.delivery(t, 1)
+	news.Bulk = true
+	h.finish(t, news)
+	answer := h.queue("bob", 1)[0]
+	equal(h, "first", idsOf(h.due(1)), []string{answer})
+	ds := h.due(10)
+	equal(h, "then", idsOf(ds), []string{news.ID})
+	equal(h, "bulk", ds[0].Bulk, true)
+}
+
+func (h *harness) rests() {
+	h.settle(h.sending("ann"), store.StateSent, "m1") // who sends has the account
+	h.queue("bob", 1)
+	rest := store.Rest{Account: store.Account{Platform: "echo", Account: "acc"}, For: time.Second}
+	for _, who := range []string{owner, "host-2"} {
+		ds, err := h.store.ClaimDeliveries(h.ctx(), who, 10, lease, rest)
+		h.ok(err)
+		equal(h, "while it rests, by "+who, len(ds), 0)
+	}
+	at, err := h.store.NextDue(h.ctx())
+	h.ok(err)
+	equal(h, "nothing is due", at.IsZero(), true)
+	h.clock.Add(time.Second)
+	equal(h, "then", len(h.due(10)), 1)
+}
+
+// longQueue goes through all ways in which the head of a queue may go.
+func (h *harness) longQueue() {
+	ids := h.queue("ann", 7)
+	next := func(want string) store.Delivery {
+		h.Helper()
+		ds := h.due(10)
+		equal(h, "due", idsOf(ds), []string{want})
+		equal(h, "nothing else", len(h.due(10)), 0)
+		return ds[0]
+	}
+	h.settle(next(ids[0]), store.StateSent, "m0")
+	h.settle(next(ids[1]), store.StateFailed)
+	h.ok(h.store.Drop(h.ctx(), ids[2], "no"))
+	h.ok(h.store.Drop(h.ctx(), ids[4], "not that either"))
+	h.settle(next(ids[3]), store.StateHeld)
+	h.settle(next(ids[5]), store.StateUnknown)
+	// What was held is older than what waits.
+	h.append(inbound(message("ann", 2)))
+	h.settle(next(ids[3]), store.StateQueued)
+	h.settle(next(ids[3]), store.StateSent, "m3")
+	h.ok(h.store.Redeliver(h.ctx(), ids[1], "once more"))
+	h.settle(next(ids[1]), store.StateSent, "m1")
+	last := next(ids[6])
+	h.clock.Add(lease)
+	_, err := h.store.ClaimDeliveries(h.ctx(), "host-2", 10, lease)
+	h.ok(err)
+	equal(h, "last", h.state(last.ID), store.StateUnknown)
+	h.append(inbound(message("ann", 3)))
+	turns := h.claim(1)
+	answer := h.delivery(turns[0], 1)
+	h.finish(turns[0], answer)
+	h.clock.Add(lease)
+	next(answer.ID)
+}
+
+func fitting(store.Delivery) bool { return true }
+
+// join has the first of n deliveries of a user on its way, and the others joined to it.
+func (h *harness) join(user string, n int) (first store.Delivery, ids []string) {
+	h.Helper()
+	ids = h.queue(user, n)
+	first = h.due(1)[0]
+	ds, err := h.store.Join(h.ctx(), owner, first, 10, fitting)
+	h.ok(err)
+	equal(h, "joined", idsOf(ds), ids[1:])
+	return first, ids
+}
+
+func (h *harness) states(ids []string) (out []store.DeliveryState) {
+	h.Helper()
+	for _, id := range ids {
+		out = append(out, h.state(id))
+	}
+	return out
+}
+
+func (h *harness) joined() {
+	first, ids := h.join("ann", 3)
+	equal(h, "nothing else is due", len(h.due(10)), 0)
+	h.settle(first, store.StateSent, "m1")
+	equal(h, "sent", h.states(ids), []store.DeliveryState{store.StateSent, store.StateSent, store.StateSent})
+	h.receive(receipt("r1", "m1", first.ID, chat.ReceiptRead))
+	equal(h, "read", h.states(ids), []store.DeliveryState{store.StateRead, store.StateRead, store.StateRead})
+	sends, err := h.store.RecentSends(h.ctx(), store.Account{Platform: "echo", Account: "acc"}, h.clock.Now().Add(-time.Minute))
+	h.ok(err)
+	n := 0
+	for _, s := range sends {
+		n += s.Messages
+	}
+	equal(h, "messages that count", n, 1)
+}
+
+func (h *harness) joinedInVain() {
+	first, ids := h.join("ann", 3)
+	h.settle(first, store.StateQueued)
+	equal(h, "queued", h.states(ids), []store.DeliveryState{store.StateQueued, store.StateQueued, store.StateQueued})
+	again := h.due(10)
+	equal(h, "the oldest again", idsOf(again), ids[:1])
+	h.settle(again[0], store.StateFailed)
+	next := h.due(10)
+	equal(h, "then the next", idsOf(next), ids[1:2])
+	equal(h, "its first attempt", next[0].Attempt, 1)
+}
+
+func (h *harness) joinedUnknown() {
+	first, ids := h.join("ann", 2)
+	h.settle(first, store.StateUnknown)
+	equal(h, "unknown", h.states(ids), []store.DeliveryState{store.StateUnknown, store.StateUnknown})
+	h.receive(receipt("r1", "m1", first.ID, chat.ReceiptDelivered))
+	equal(h, "delivered", h.states(ids), []store.DeliveryState{store.StateDelivered, store.StateDelivered})
+}
+
+func (h *harness) joinsWhatFits() {
+	ids := h.queue("ann", 4)
+	first := h.due(1)[0]
+	_, err := h.store.Join(h.ctx(), "host-2", first, 10, fitting)
+	h.ok(err)
+	equal(h, "another's", h.state(ids[1]), store.StateQueued)
+	ds, err := h.store.Join(h.ctx(), owner, first, 10, func(d store.Delivery) bool { return d.ID != ids[2] })
+	h.ok(err)
+	equal(h, "up to what does not fit", idsOf(ds), ids[1:2])
+}
+
+func (h *harness) failedLater() {
+	d := h.sending("ann")
+	for n := 1; n <= 3; n++ {
+		id := fmt.Sprint("m", n)
+		h.settle(d, store.StateSent, id)
+		r := receipt("r"+id, id, d.ID, chat.ReceiptFailed)
+		r.Error = &chat.DeliveryError{Reason: chat.ReasonUpstreamError, Message: "later"}
+		h.receive(r, r)
+		if n == 3 {
+			break
+		}
+		equal(h, "after failure", h.state(d.ID), store.StateQueued)
+		equal(h, "not at once", len(h.due(10)), 0)
+		h.clock.Add(time.Minute)
+		d = h.due(10)[0]
+		equal(h, "attempt", d.Attempt, n+1)
+		equal(h, "no part is out", d.PartsSent, 0)
+	}
+	equal(h, "in the end", h.state(d.ID), store.StateFailed)
+}
+
+// failedThenLost: what is reported of the message that failed says nothing about the next one, whose answer is
+// lost.
+func (h *harness) failedThenLost() {
+	d := h.sending("ann")
+	h.settle(d, store.StateSent, "m1")
+	r := receipt("r1", "m1", d.ID, chat.ReceiptFailed)
+	r.Error = &chat.DeliveryError{Reason: chat.ReasonUpstreamError, Message: "later"}
+	h.receive(r)
+	h.clock.Add(time.Minute)
+	h.settle(h.due(10)[0], store.StateUnknown)
+	h.receive(receipt("late", "m1", d.ID, chat.ReceiptSent))
+	equal(h, "a receipt for the message that failed", h.state(d.ID), store.StateUnknown)
+	h.receive(receipt("r2", "m2", d.ID, chat.ReceiptSent))
+	equal(h, "a receipt for this one", h.state(d.ID), store.StateSent)
+}
+
+func (h *harness) merged() {
+	h.append(inbound(message("ann", 1), message("ann", 2), message("ann", 3), message("ann", 4)))
+	t := h.claim(1)[0]
+	next, err := h.store.Following(h.ctx(), t, 2)
+	h.ok(err)
+	equal(h, "following", []string{next[0].Message.Text, next[1].Message.Text}, []string{"text 2", "text 3"})
+	r := store.Result{Outcome: store.OutcomeAnswered, Merged: next}
+	old := t
+	old.Epoch--
+	h.is(h.store.Finish(h.ctx(), old, r), store.ErrFenced, "a turn that was taken over")
+	h.ok(h.store.Finish(h.ctx(), t, r))
+	h.ok(h.store.Finish(h.ctx(), t, r))
+	m, err := h.store.Message(h.ctx(), next[1].Cause)
+	h.ok(err)
+	equal(h, "outcome", m.Outcome, store.OutcomeMerged)
+	equal(h, "reason", m.Reason, "answered together with "+t.Cause)
+	turns := h.claim(10)
+	equal(h, "then", turns[0].Message.Text, "text 4")
+}
