@@ -98,7 +98,7 @@ var rules = []rule{
 	{"host/internal/media", []string{"self", "sdk/chat"}, []string{"golang.org/x/"}, "bytes pass through here, whoever brings them"},
 	{
 		"host/internal/api",
-		[]string{"self", "sdk/chat", "host/internal/store!", "proto/gen/aof/host"},
+		[]string{"self", "sdk/chat", "host/internal/store!", "host/internal/stats", "proto/gen/aof/host"},
 		[]string{"connectrpc.com/connect", "google.golang.org/protobuf", "google.golang.org/genproto"},
 		"the only room that knows aof.host.v1",
 	},

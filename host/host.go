@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -17,6 +19,7 @@ import (
 	"github.com/aof-dev/aofd/host/internal/egress"
 	"github.com/aof-dev/aofd/host/internal/media"
 	"github.com/aof-dev/aofd/host/internal/runner"
+	"github.com/aof-dev/aofd/host/internal/stats"
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/telemetry"
 	"github.com/aof-dev/aofd/host/internal/turn"
@@ -100,10 +103,12 @@ type daemon struct {
 	serving   func(string)
 	address   string // of the webhook listener; empty until it listens
 
-	adminAddress string // of the admin listener; empty: there is none
+	adminAddress string                  // of the admin listener; empty: there is none
+	webhooks     map[string]http.Handler // by platform
 
 	metrics   *telemetry.Metrics
 	lock      *flock.Flock // of the data directory
+	stats     *stats.Recorder
 	store     store.Store
 	owner     string // of leases: unique to this process
 	catalog   *catalog.Catalog
@@ -119,6 +124,7 @@ type daemon struct {
 // build makes everything, in the order in which it is needed, and starts nothing that takes messages.
 func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error) {
 	d.metrics = telemetry.New(version.String(), d.backlog)
+	d.stats = stats.New(d.metrics)
 	agents, diags := newAgents(d.cfg, d.log, diags)
 	d.current.now = &setup{cfg: d.cfg, agents: agents, generation: 1, loadedAt: d.startedAt}
 	if d.catalog, err = d.openCatalog(); err != nil {
@@ -171,13 +177,11 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.egress.Start()
 	d.turn.Start()
 	keeping, stop := context.WithCancel(ctx)
-	kept := make(chan struct{})
-	go func() { defer close(kept); d.forget(keeping) }()
-	watched := make(chan struct{})
-	go func() { defer close(watched); d.watch(keeping) }()
-	heeded := make(chan struct{})
-	go func() { defer close(heeded); d.heed(keeping) }()
-	defer func() { stop(); <-kept; <-watched; <-heeded }()
+	var work sync.WaitGroup
+	for _, run := range []func(context.Context){d.forget, d.watch, d.heed, d.stats.Run} {
+		work.Go(func() { run(keeping) })
+	}
+	defer func() { stop(); work.Wait() }()
 	err := d.servers.serve(ctx, func() {
 		d.log.Info("aofd serves", "version", version.String(), "address", d.address, "platforms", len(d.platforms),
 			"agents", len(d.cfg.Agents), "data", d.cfg.DataDir, "admin", d.adminAddress)

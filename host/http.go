@@ -55,7 +55,7 @@ type server struct {
 func (s *servers) build(d *daemon) error {
 	s.stopping = make(chan struct{})
 	quiet := slog.NewLogLogger(d.log.Handler(), slog.LevelDebug)
-	services := api.Handler(d)
+	services := api.Handler(api.Settings{Daemon: d, Store: d.store, Stats: d.stats})
 	socket, err := api.Listen(d.cfg.DataDir)
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (d *daemon) Stopping() <-chan struct{} { return d.servers.stopping }
 // routes are the paths of the webhook listener.
 func (d *daemon) routes() http.Handler {
 	mux := http.NewServeMux()
-	webhooks := map[string]http.Handler{}
+	d.webhooks = map[string]http.Handler{}
 	budget := semaphore.NewWeighted(max(inFlightBytes, 2*d.cfg.Server.MaxBodyBytes))
 	for _, p := range d.platforms {
 		h := ingress.New(ingress.Settings{
@@ -159,12 +159,12 @@ func (d *daemon) routes() http.Handler {
 			MaxBodyBytes: d.cfg.Server.MaxBodyBytes, Timeout: storeTimeout, InFlight: budget,
 			Metrics: d.metrics, Logger: d.log,
 		})
-		webhooks[p.id] = h
+		d.webhooks[p.id] = h
 		mux.Handle("/webhook/"+p.id, h)
 	}
 	// The paths of triggers may change while the daemon runs.
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		for id, h := range webhooks {
+		for id, h := range d.webhooks {
 			if slices.Contains(d.webhookPaths(id), r.URL.Path) {
 				h.ServeHTTP(w, r)
 				return

@@ -6,7 +6,6 @@ import (
 
 	"github.com/aof-dev/aofd/host/internal/api"
 	"github.com/aof-dev/aofd/host/internal/catalog"
-	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/sdk/chat"
 	"github.com/aof-dev/aofd/sdk/version"
 )
@@ -110,9 +109,4 @@ func (d *daemon) Agents() (out []api.Agent) {
 		})
 	}
 	return out
-}
-
-// Trace implements api.Daemon.
-func (d *daemon) Trace(ctx context.Context, id string) ([]store.TraceEvent, error) {
-	return d.store.Trace(ctx, id)
 }

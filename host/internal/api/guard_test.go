@@ -54,7 +54,7 @@ func TestGuard(t *testing.T) {
 				r.Header.Set(k, v)
 			}
 			w := httptest.NewRecorder()
-			api.Guard{Token: c.token}.Protect(api.Handler(daemon{}), page).ServeHTTP(w, r)
+			api.Guard{Token: c.token}.Protect(handler(t, daemon{}), page).ServeHTTP(w, r)
 			if w.Code != c.status || !strings.Contains(w.Body.String(), c.reason) {
 				t.Errorf("%d %s, want %d %s", w.Code, w.Body, c.status, c.reason)
 			}

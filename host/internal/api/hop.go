@@ -24,30 +24,48 @@ func hop(e store.TraceEvent, start time.Time) *hostv1.Hop {
 
 // titles say what the hops are, in few words.
 var titles = map[string]string{
-	"webhook.received":  "Webhook received and stored",
-	"message.duplicate": "Known already, dropped",
-	"policy.refused":    "Refused",
-	"route.chosen":      "Route chosen",
-	"agent.start":       "Agent started",
-	"agent.first":       "First words of the agent",
-	"agent.partial":     "Part of the answer",
-	"agent.progress":    "Agent tells its progress",
-	"agent.slow":        "User told that it takes longer",
-	"agent.tool_call":   "Agent calls a tool",
-	"agent.tool_result": "Tool answered",
-	"agent.end":         "Agent finished",
-	"turn.end":          "Turn ended",
-	"send.wait":         "Waited for the platform's limits",
-	"send.attempt":      "Sent to the platform",
-	"send.degraded":     "Shown in a simpler form",
-	"send.held":         "Held until the user writes",
-	"send.unknown":      "Nobody knows whether it went out",
-	"send.expired":      "Expired",
-	"receipt.sent":      "Taken by the platform",
-	"receipt.delivered": "Delivered",
-	"receipt.read":      "Read",
-	"receipt.failed":    "Could not be delivered",
+	store.HopReceived:    "Webhook received and stored",
+	store.HopDuplicate:   "Delivered again, dropped",
+	store.HopIdentity:    "The person's id changed",
+	"message.replay":     "Repeats an earlier message",
+	"message.replayed":   "Repeated by the operator",
+	store.HopRefused:     "Refused",
+	store.HopBegin:       "Its turn began",
+	store.HopRoute:       "Route chosen",
+	store.HopGathered:    "Messages of a burst gathered",
+	store.HopMerged:      "Answered together with an earlier message",
+	store.HopCut:         "Given back, the daemon stops",
+	store.HopTurnEnd:     "Turn ended",
+	store.HopStart:       "Agent asked",
+	store.HopFirst:       "First sign of life of the agent",
+	store.HopProgress:    "Agent tells its progress",
+	store.HopToolCall:    "Agent calls a tool",
+	store.HopToolDone:    "Tool answered",
+	store.HopPartial:     "Part of the answer",
+	store.HopSlow:        "Person told that it takes longer",
+	store.HopAgentEnd:    "Agent finished",
+	store.HopInterrupt:   "Agent asks for an approval",
+	store.HopPaced:       "Kept back by the platform's limits",
+	store.HopJoined:      "Sent together with others",
+	store.HopAttempt:     "Tried to send",
+	store.HopDegraded:    "Shown in a lesser way",
+	store.HopHeld:        "Held until the person writes",
+	store.HopReleased:    "The person wrote again",
+	store.HopUnknown:     "Nobody knows whether it went out",
+	store.HopUnsettled:   "Still unknown",
+	store.HopExpired:     "Expired",
+	store.HopDead:        "Given up",
+	store.HopDropped:     "Dropped by the operator",
+	store.HopRedelivered: "Sent again",
+	"receipt.sent":       "Taken by the platform",
+	"receipt.delivered":  "Delivered",
+	"receipt.read":       "Read",
+	"receipt.failed":     "Could not be delivered",
+	HopOperatorSend:      "Sent by the operator",
 }
+
+// HopOperatorSend is the first hop of what an operator sends.
+const HopOperatorSend = "operator.send"
 
 // title is the hop in few words; one that is not known here is its own title.
 func title(hop string) string {
@@ -61,7 +79,7 @@ func title(hop string) string {
 func stage(hop string) string {
 	first, _, _ := strings.Cut(hop, ".")
 	switch first {
-	case "webhook", "message":
+	case "webhook", "message", "chat":
 		return "ingress"
 	case "agent":
 		return "agent"
@@ -86,20 +104,21 @@ func level(e store.TraceEvent) string {
 		return false
 	}
 	switch e.Hop {
-	case "receipt.failed", "send.expired", "send.unknown":
+	case store.HopReceiptPrefix + "failed", store.HopExpired, store.HopUnknown, store.HopUnsettled, store.HopDead:
 		return "error"
-	case "send.degraded", "policy.refused", "send.held":
+	case store.HopDegraded, store.HopRefused, store.HopHeld, store.HopCut, store.HopDropped:
 		return "warning"
-	case "agent.slow", "agent.progress", "agent.tool_call", "agent.tool_result", "message.duplicate":
+	case store.HopSlow, store.HopProgress, store.HopToolCall, store.HopToolDone, store.HopDuplicate, store.HopPaced,
+		store.HopJoined, store.HopIdentity, store.HopGathered, store.HopMerged:
 		return "note"
-	case "send.attempt":
+	case store.HopAttempt:
 		switch {
 		case says("state failed", "state unknown", "state expired"):
 			return "error"
 		case says("state queued:", "state suppressed", "state held"):
 			return "warning"
 		}
-	case "turn.end":
+	case store.HopTurnEnd:
 		switch {
 		case says(string(store.OutcomeFailed)):
 			return "error"

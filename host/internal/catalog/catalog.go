@@ -16,6 +16,9 @@ import (
 // ErrNotFound means that no usable file for this plugin was found.
 var ErrNotFound = errors.New("no such plugin")
 
+// ErrNotRunning means that the plugin has no process now.
+var ErrNotRunning = errors.New("the plugin does not run now")
+
 // Settings of a Catalog.
 type Settings struct {
 	Dirs        []string // folders to look in, in order

@@ -31,6 +31,8 @@ type Plugin struct {
 	force  context.CancelFunc
 	done   chan struct{} // closed when the supervisor is gone
 
+	asked chan bool // to end the process and start another; true: by force
+
 	configuring sync.Mutex // held by Configure, so that two do not mix
 
 	mu         sync.Mutex
@@ -51,7 +53,7 @@ func startPlugin(ctx context.Context, s Settings, run *runDir, f Found) (*Plugin
 	}
 	p := &Plugin{
 		settings: s, run: run, file: f, log: s.Logger.With("plugin", f.ID), done: make(chan struct{}),
-		changed: make(chan struct{}), info: in.info,
+		changed: make(chan struct{}), info: in.info, asked: make(chan bool, 1),
 	}
 	if n := in.info.MaxConcurrentCalls; n > 0 {
 		p.calls = semaphore.NewWeighted(int64(n))
@@ -101,18 +103,27 @@ func (p *Plugin) supervise(in *instance) {
 	wait := p.newBackoff()
 	for {
 		readyAt := time.Now()
-		reason := p.watch(in)
+		reason, asked := p.watch(in)
 		if p.work.Err() != nil {
 			p.withdraw(StateStopped, "the host stops", false)
 			in.stop(p.polite, p.settings.Timing.Stop)
 			return
 		}
-		p.crashed(in, reason)
+		if asked {
+			p.ended(in, reason)
+			wait.Reset()
+		} else {
+			p.crashed(in, reason)
+		}
 		if time.Since(readyAt) > p.settings.Timing.ResetAfter {
 			wait.Reset()
 		}
-		if in = p.restart(wait); in == nil {
+		if in = p.restart(wait, asked); in == nil {
 			return
+		}
+		select { // what was asked of the former one is done
+		case <-p.asked:
+		default:
 		}
 		p.publish(in)
 		p.log.Info("the plugin runs again", "pid", in.process.PID())
@@ -134,12 +145,14 @@ func (p *Plugin) newBackoff() *backoff.ExponentialBackOff {
 	return b
 }
 
-// restart starts processes until one is configured and ready. It returns nil when the plugin is to be
-// stopped or cannot be healed.
-func (p *Plugin) restart(wait *backoff.ExponentialBackOff) *instance {
+// restart starts processes until one is configured and ready, the first one without a pause if atOnce. It
+// returns nil when the plugin is to be stopped or cannot be healed.
+func (p *Plugin) restart(wait *backoff.ExponentialBackOff, atOnce bool) *instance {
 	for {
 		pause := wait.NextBackOff()
-		if p.tooManyCrashes() {
+		if atOnce {
+			pause, atOnce = 0, false
+		} else if p.tooManyCrashes() {
 			pause = p.settings.Timing.Probe
 			reason := fmt.Sprintf("it died %d times within %s; tried again every %s; its log says why",
 				p.settings.Timing.CrashLimit, p.settings.Timing.CrashWindow, pause)
@@ -199,17 +212,57 @@ func (p *Plugin) tooManyCrashes() bool {
 	return len(p.crashes) >= p.settings.Timing.CrashLimit
 }
 
-// watch returns when the process is gone, hangs, or is to be stopped, and says why.
-func (p *Plugin) watch(in *instance) string {
+// Restart ends the process and has another one started, which counts as no crash: with kill at once and
+// whatever it does, else when the calls in flight are over. It returns the id of the process, and an error when
+// none runs.
+func (p *Plugin) Restart(kill bool) (pid int, err error) {
+	in := p.ready()
+	if in == nil {
+		return 0, fmt.Errorf("%w: platform(%s)", ErrNotRunning, p.file.ID)
+	}
+	select {
+	case p.asked <- kill:
+	default: // it is about to end already
+	}
+	return in.process.PID(), nil
+}
+
+// ended cleans up after a process that the operator had ended.
+func (p *Plugin) ended(in *instance, reason string) {
+	p.withdraw(StateBackoff, reason, false)
+	if reason == reasonRestart {
+		in.stop(p.polite, p.settings.Timing.Stop)
+	} else {
+		in.destroy()
+	}
+	p.log.Info("the plugin is started again", "reason", reason)
+}
+
+// Why a process ends that the operator had ended.
+const (
+	reasonRestart = "restarted by the operator"
+	reasonKill    = "killed by the operator"
+)
+
+// watch returns when the process is gone, hangs, or is to be stopped, and says why. asked is true when the
+// operator wanted it to be ended.
+func (p *Plugin) watch(in *instance) (reason string, asked bool) {
 	t := p.settings.Timing
 	tick := time.NewTicker(t.HealthEvery)
 	defer tick.Stop()
 	for misses := 0; ; {
 		select {
 		case <-p.work.Done():
-			return "stopped"
+			return "stopped", false
 		case <-in.process.Exited():
-			return "the process ended: " + in.process.ExitReason()
+			return "the process ended: " + in.process.ExitReason(), false
+		case kill := <-p.asked:
+			if !kill {
+				return reasonRestart, true
+			}
+			_ = in.process.Signal(syscall.SIGKILL) // it may be gone already
+			in.gone(p.work, time.Second)
+			return reasonKill, true
 		case <-tick.C:
 		}
 		if p.alive(in) {
@@ -219,7 +272,7 @@ func (p *Plugin) watch(in *instance) string {
 		if misses++; misses >= t.HealthMisses {
 			_ = in.process.Signal(syscall.SIGQUIT) // a Go plugin writes all its stacks
 			in.gone(p.work, time.Second)
-			return fmt.Sprintf("it hung: %d health checks without an answer", misses)
+			return fmt.Sprintf("it hung: %d health checks without an answer", misses), false
 		}
 	}
 }

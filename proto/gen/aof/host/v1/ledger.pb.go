@@ -44,10 +44,8 @@ type Conversation struct {
 	// Optional. Until when a free answer may go out; unset: the platform has no such limit, or it is not known
 	// when the person wrote last.
 	WindowClosesAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=window_closes_at,json=windowClosesAt,proto3" json:"window_closes_at,omitempty"`
-	// Optional. Agent that the person chose for it.
-	Agent string `protobuf:"bytes,10,opt,name=agent,proto3" json:"agent,omitempty"`
-	// Optional. Other keys by which it was known.
-	Aliases       []string `protobuf:"bytes,11,rep,name=aliases,proto3" json:"aliases,omitempty"`
+	// Optional. Agent that the person chose for it; GetConversation fills it in, lists do not.
+	Agent         string `protobuf:"bytes,10,opt,name=agent,proto3" json:"agent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -152,13 +150,6 @@ func (x *Conversation) GetAgent() string {
 	return ""
 }
 
-func (x *Conversation) GetAliases() []string {
-	if x != nil {
-		return x.Aliases
-	}
-	return nil
-}
-
 // Message is an inbound message.
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -188,7 +179,7 @@ type Message struct {
 	SentAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"`
 	// Required. When it came in.
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
-	// Required. waiting, running or done.
+	// Required. open (it waits or is being worked on) or done.
 	State string `protobuf:"bytes,14,opt,name=state,proto3" json:"state,omitempty"`
 	// Optional. With done: answered, interrupted, refused, failed or nothing.
 	Outcome string `protobuf:"bytes,15,opt,name=outcome,proto3" json:"outcome,omitempty"`
@@ -197,7 +188,9 @@ type Message struct {
 	// Optional. When it was done.
 	DoneAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=done_at,json=doneAt,proto3" json:"done_at,omitempty"`
 	// Required. Queue that it waits in: turn, now or busy.
-	Lane          string `protobuf:"bytes,18,opt,name=lane,proto3" json:"lane,omitempty"`
+	Lane string `protobuf:"bytes,18,opt,name=lane,proto3" json:"lane,omitempty"`
+	// Optional. The cause that it repeats, when an operator had it replayed.
+	ReplayOf      string `protobuf:"bytes,19,opt,name=replay_of,json=replayOf,proto3" json:"replay_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +351,13 @@ func (x *Message) GetLane() string {
 	return ""
 }
 
+func (x *Message) GetReplayOf() string {
+	if x != nil {
+		return x.ReplayOf
+	}
+	return ""
+}
+
 // Delivery is one entry of the outbox.
 type Delivery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -389,7 +389,7 @@ type Delivery struct {
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// Optional. With queued: when it is tried next.
 	NextAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=next_at,json=nextAt,proto3" json:"next_at,omitempty"`
-	// Required. Attempts that were made.
+	// Required. Attempts that were made or are being made.
 	Attempt uint32 `protobuf:"varint,15,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// Optional. The platform's ids of the messages that are out, in order.
 	MessageIds []string `protobuf:"bytes,16,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
@@ -659,8 +659,8 @@ type Attempt struct {
 	EndedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
 	// Required. State that it left the delivery in.
 	State string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
-	// Optional. The platform's ids of the messages that went out.
-	MessageIds []string `protobuf:"bytes,5,rep,name=message_ids,json=messageIds,proto3" json:"message_ids,omitempty"`
+	// Required. How many messages went out with it.
+	Messages uint32 `protobuf:"varint,5,opt,name=messages,proto3" json:"messages,omitempty"`
 	// Optional. What went wrong.
 	Problem       *DeliveryProblem `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -725,11 +725,11 @@ func (x *Attempt) GetState() string {
 	return ""
 }
 
-func (x *Attempt) GetMessageIds() []string {
+func (x *Attempt) GetMessages() uint32 {
 	if x != nil {
-		return x.MessageIds
+		return x.Messages
 	}
-	return nil
+	return 0
 }
 
 func (x *Attempt) GetProblem() *DeliveryProblem {
@@ -746,7 +746,7 @@ type ListConversationsRequest struct {
 	Platform string `protobuf:"bytes,1,opt,name=platform,proto3" json:"platform,omitempty"`
 	// Optional. Only those of this account.
 	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
-	// Optional. Only those whose key, person or name contains this.
+	// Optional. Only those whose person's name has this in it, or whose person, channel or key is this.
 	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
 	// Optional. How many at most; 0: 50. More than 500 is 500.
 	PageSize uint32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -977,10 +977,10 @@ type ListMessagesRequest struct {
 	Platform string `protobuf:"bytes,2,opt,name=platform,proto3" json:"platform,omitempty"`
 	// Optional. Only those of this account.
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
-	// Optional. Only those in one of these states or with one of these outcomes: waiting, running, answered,
-	// interrupted, refused, failed or nothing.
+	// Optional. Only those that are open, or with one of these outcomes: answered, interrupted, refused, failed or
+	// nothing.
 	States []string `protobuf:"bytes,4,rep,name=states,proto3" json:"states,omitempty"`
-	// Optional. Only those whose text contains this.
+	// Optional. Only those whose text or person's name has this in it, or whose person, cause or conversation is this.
 	Query string `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
 	// Optional. Only those that came in at this time or later.
 	Since *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
@@ -1153,7 +1153,7 @@ type ListDeliveriesRequest struct {
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
 	// Optional. Only those in one of these states; see Delivery.state.
 	States []string `protobuf:"bytes,4,rep,name=states,proto3" json:"states,omitempty"`
-	// Optional. Only those whose text contains this.
+	// Optional. Only those whose problem or agent has this in it, or whose id, cause, channel or conversation is this.
 	Query string `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
 	// Optional. Only those that were enqueued at this time or later.
 	Since *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
@@ -1548,7 +1548,7 @@ var File_aof_host_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_aof_host_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"\x18aof/host/v1/ledger.proto\x12\vaof.host.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x03\n" +
+	"\x18aof/host/v1/ledger.proto\x12\vaof.host.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x03\n" +
 	"\fConversation\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1a\n" +
 	"\bplatform\x18\x02 \x01(\tR\bplatform\x12\x18\n" +
@@ -1561,8 +1561,7 @@ const file_aof_host_v1_ledger_proto_rawDesc = "" +
 	"\x10last_outbound_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0elastOutboundAt\x12D\n" +
 	"\x10window_closes_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0ewindowClosesAt\x12\x14\n" +
 	"\x05agent\x18\n" +
-	" \x01(\tR\x05agent\x12\x18\n" +
-	"\aaliases\x18\v \x03(\tR\aaliases\"\xb2\x04\n" +
+	" \x01(\tR\x05agent\"\xcf\x04\n" +
 	"\aMessage\x12\x14\n" +
 	"\x05cause\x18\x01 \x01(\tR\x05cause\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x1c\n" +
@@ -1584,7 +1583,8 @@ const file_aof_host_v1_ledger_proto_rawDesc = "" +
 	"\aoutcome\x18\x0f \x01(\tR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x10 \x01(\tR\x06reason\x123\n" +
 	"\adone_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x06doneAt\x12\x12\n" +
-	"\x04lane\x18\x12 \x01(\tR\x04lane\"\xb3\x05\n" +
+	"\x04lane\x18\x12 \x01(\tR\x04lane\x12\x1b\n" +
+	"\treplay_of\x18\x13 \x01(\tR\breplayOf\"\xb3\x05\n" +
 	"\bDelivery\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05cause\x18\x02 \x01(\tR\x05cause\x12\x18\n" +
@@ -1616,15 +1616,14 @@ const file_aof_host_v1_ledger_proto_rawDesc = "" +
 	"\rplatform_code\x18\x02 \x01(\tR\fplatformCode\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x12\n" +
 	"\x04hint\x18\x04 \x01(\tR\x04hint\x12\x1c\n" +
-	"\tpermanent\x18\x05 \x01(\bR\tpermanent\"\x82\x02\n" +
+	"\tpermanent\x18\x05 \x01(\bR\tpermanent\"\xfd\x01\n" +
 	"\aAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x129\n" +
 	"\n" +
 	"started_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x125\n" +
 	"\bended_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12\x14\n" +
-	"\x05state\x18\x04 \x01(\tR\x05state\x12\x1f\n" +
-	"\vmessage_ids\x18\x05 \x03(\tR\n" +
-	"messageIds\x126\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x12\x1a\n" +
+	"\bmessages\x18\x05 \x01(\rR\bmessages\x126\n" +
 	"\aproblem\x18\x06 \x01(\v2\x1c.aof.host.v1.DeliveryProblemR\aproblem\"\xa2\x01\n" +
 	"\x18ListConversationsRequest\x12\x1a\n" +
 	"\bplatform\x18\x01 \x01(\tR\bplatform\x12\x18\n" +

@@ -121,6 +121,7 @@ type HostServiceClient interface {
 	//
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins without one
+	//	too many streams    | RESOURCE_EXHAUSTED | TOO_MANY_STREAMS | ends one of its own
 	//	the daemon stops    | UNAVAILABLE      | STOPPING      | resumes with its last cursor
 	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | resumes with its last cursor
 	TailEvents(context.Context, *v1.TailEventsRequest) (*connect.ServerStreamForClient[v1.TailEventsResponse], error)
@@ -130,7 +131,7 @@ type HostServiceClient interface {
 	//	Condition             | Code             | Reason        | The caller
 	//	an unknown resolution | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
 	GetStats(context.Context, *v1.GetStatsRequest) (*v1.GetStatsResponse, error)
-	// ListConversations lists conversations, the one with the latest event first.
+	// ListConversations lists conversations, the one that began last first.
 	//
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
@@ -621,6 +622,7 @@ type HostServiceHandler interface {
 	//
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins without one
+	//	too many streams    | RESOURCE_EXHAUSTED | TOO_MANY_STREAMS | ends one of its own
 	//	the daemon stops    | UNAVAILABLE      | STOPPING      | resumes with its last cursor
 	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | resumes with its last cursor
 	TailEvents(context.Context, *v1.TailEventsRequest, *connect.ServerStream[v1.TailEventsResponse]) error
@@ -630,7 +632,7 @@ type HostServiceHandler interface {
 	//	Condition             | Code             | Reason        | The caller
 	//	an unknown resolution | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
 	GetStats(context.Context, *v1.GetStatsRequest) (*v1.GetStatsResponse, error)
-	// ListConversations lists conversations, the one with the latest event first.
+	// ListConversations lists conversations, the one that began last first.
 	//
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
