@@ -35,7 +35,7 @@ type Row struct {
 // out in several messages; the id is that of the last one. to is a phone number with its country code, a
 // user id, or the ChannelID of a message.
 func (p *Platform) SendTextMessage(ctx context.Context, to, text string) (id string, err error) {
-	return p.sendOne(ctx, to, func(r address.Recipient) (render.Plan, *chat.Error) {
+	return p.sendOne(ctx, "", to, func(r address.Recipient) (render.Plan, *chat.Error) {
 		return render.Answer(chat.Response{Text: text, Format: chat.FormatText}, r, "")
 	})
 }
@@ -49,7 +49,7 @@ func (p *Platform) SendInteractiveButtons(
 	for i, b := range buttons {
 		actions[i] = chat.Action{ID: b.ID, Label: b.Title}
 	}
-	return p.sendOne(ctx, to, func(r address.Recipient) (render.Plan, *chat.Error) {
+	return p.sendOne(ctx, "", to, func(r address.Recipient) (render.Plan, *chat.Error) {
 		return render.Buttons(r, body, actions)
 	})
 }
@@ -66,13 +66,13 @@ func (p *Platform) SendInteractiveList(
 			groups[i].Rows = append(groups[i].Rows, chat.Action{ID: r.ID, Label: r.Title, Description: r.Description})
 		}
 	}
-	return p.sendOne(ctx, to, func(r address.Recipient) (render.Plan, *chat.Error) {
+	return p.sendOne(ctx, "", to, func(r address.Recipient) (render.Plan, *chat.Error) {
 		return render.List(r, header, body, buttonText, groups)
 	})
 }
 
 func (p *Platform) sendOne(
-	ctx context.Context, to string, plan func(address.Recipient) (render.Plan, *chat.Error),
+	ctx context.Context, from, to string, plan func(address.Recipient) (render.Plan, *chat.Error),
 ) (string, error) {
 	r, failure := recipient(to)
 	if failure != nil {
@@ -82,7 +82,7 @@ func (p *Platform) sendOne(
 	if failure != nil {
 		return "", failure
 	}
-	api, failure := p.client("")
+	api, failure := p.client(from)
 	if failure != nil {
 		return "", failure
 	}

@@ -216,20 +216,20 @@ func (b *builder) template(t *chat.Template) *chat.Error {
 	return nil
 }
 
-// native sends a body as the agent wrote it. Who gets it is not the agent's to say.
-func (b *builder) native(raw json.RawMessage) *chat.Error {
+// Native reads a body as an agent wrote it. Who gets it is not the agent's to say.
+func Native(raw json.RawMessage) (graph.Message, *chat.Error) {
 	if len(raw) > rules.NativeMax {
-		return rejected(codeShape, fmt.Sprintf("the native body has %d bytes, the limit is %d", len(raw), rules.NativeMax), "send less at once")
+		return graph.Message{}, rejected(codeShape,
+			fmt.Sprintf("the native body has %d bytes, the limit is %d", len(raw), rules.NativeMax), "send less at once")
 	}
 	var members map[string]json.RawMessage
 	var kind string
 	if json.Unmarshal(raw, &members) != nil || json.Unmarshal(members["type"], &kind) != nil || kind == "" {
-		return rejected(codeShape, "the native body is not a JSON object with a type",
+		return graph.Message{}, rejected(codeShape, "the native body is not a JSON object with a type",
 			`write it as for the Cloud API, such as {"type":"text","text":{"body":"hi"}}`)
 	}
 	for _, ours := range []string{"to", "recipient", "recipient_type", "messaging_product", "biz_opaque_callback_data"} {
 		delete(members, ours)
 	}
-	b.message(graph.Message{Type: kind, Native: members})
-	return nil
+	return graph.Message{Type: kind, Native: members}, nil
 }

@@ -133,7 +133,11 @@ func (b *builder) quote(id string) {
 
 func (b *builder) answer(r chat.Response) *chat.Error {
 	if len(r.Native) > 0 {
-		return b.native(r.Native)
+		m, err := Native(r.Native)
+		if err == nil {
+			b.message(m)
+		}
+		return err
 	}
 	if r.Reaction != nil {
 		if err := b.reaction(r.Reaction); err != nil {

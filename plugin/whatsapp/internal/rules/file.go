@@ -68,6 +68,14 @@ func Takes(kind chat.MediaType) string {
 	return strings.Join(names, ", ")
 }
 
+// CheckFile says why Meta would not take a file as that kind.
+func CheckFile(kind chat.MediaType, f *graph.Media) *chat.Error {
+	if r := checkFile(kind, f); r != nil {
+		return r.failure()
+	}
+	return nil
+}
+
 // checkFile looks at a file that is to be uploaded.
 func checkFile(kind chat.MediaType, f *graph.Media) *refusal {
 	file := f.File
