@@ -36,7 +36,7 @@ func TestHotPathReport(t *testing.T) {
 	if !*benchReport {
 		t.Skip("without -report")
 	}
-	beds := []*subject{newBare(t), newSubject(t, "", "always")}
+	beds := []*subject{newBare(t), newSubject(t, "always"), newSubject(t, "interval")}
 	fmt.Printf("\nSaturation, medians of %d rounds of %s; CPU is that of host and plugin together\n\n", *benchRounds, *benchFor)
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "\tconnections\twebhooks/s\tof bare\tCPU each\tp50\tp99\t")
@@ -111,7 +111,7 @@ type subject struct {
 
 // newSubject starts a daemon with one plugin, whose agent never comes to an end, so that what is measured is
 // the way in.
-func newSubject(t *testing.T, store, name string) *subject {
+func newSubject(t *testing.T, sync string) *subject {
 	t.Helper()
 	agent, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts, so the first run waits for ever
 	if err != nil {
@@ -119,14 +119,15 @@ func newSubject(t *testing.T, store, name string) *subject {
 	}
 	t.Cleanup(func() { _ = agent.Close() })
 	b := newBed(t, map[string]string{
-		"config.yaml": daemonHead + "\n  agents: {directory: agents}\n  settings: {log_level: error}\n" + store +
+		"config.yaml": daemonHead + "\n  agents: {directory: agents}\n  settings: {log_level: error}\n" +
+			"  store: {sync: " + sync + ", max_pending_messages: 100000000, max_pending_bytes: 1099511627776}\n" +
 			"  runtime: {max_tasks_per_user: 1000000, max_concurrent_tasks: 1, progress_after_secs: 0, task_timeout_secs: 3600}\n",
 		"agents/slow.yaml": "name: slow\nhttp: {url: 'http://" + agent.Addr().String() + "/'}\n",
 	})
 	b.serve()
 	return &subject{
-		name: name, bed: b, pids: []int{b.daemon.Process.Pid, b.status().Platforms[0].PID},
-		load: &sender{TB: t, address: b.address, users: 10_000, prefix: "wamid." + name + "."},
+		name: "sync: " + sync, bed: b, pids: []int{b.daemon.Process.Pid, b.status().Platforms[0].PID},
+		load: &sender{TB: t, address: b.address, users: 10_000, prefix: "wamid." + sync + "."},
 	}
 }
 

@@ -83,7 +83,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	if o.Interval {
 		sync = "&_pragma=synchronous(NORMAL)"
 	}
-	if s.writes, err = open(path, 1, "&_txlock=immediate"+sync); err != nil {
+	if s.writes, err = open(path, 1, "&_txlock=immediate&_pragma=cache_size(-32768)"+sync); err != nil {
 		return s, err
 	}
 	if s.reads, err = open(path, readers, "&_pragma=query_only(1)"); err != nil {
@@ -93,7 +93,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 		return s, err
 	}
 	s.Store = sqlstore.New(&sqlstore.Engine{
-		Reads: s.reads, Connect: s.writes.Conn, Writers: 1, Batch: batched, Now: o.Now, Fatal: fatal,
+		Reads: s.reads, Connect: s.writes.Conn, Writers: 1, Batch: batched, Direct: true, Now: o.Now, Fatal: fatal,
 		Begin: func(w *sqlstore.Writer, _ []string) (time.Time, error) {
 			_, err := w.Exec(`BEGIN IMMEDIATE`)
 			return o.Now(), err

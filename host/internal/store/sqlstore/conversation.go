@@ -12,16 +12,16 @@ func (s *Store) converse(w *Writer, m store.InboundMessage) (key string, err err
 	c, at := m.Message, spoke(m.Message, w.now)
 	var canonical string
 	var held int
-	if _, err := w.insert(`INSERT INTO conversation (key, platform, account, channel_id, thread_id, user_id, user_name,
+	if err := w.upsert(`INSERT INTO conversation (key, platform, account, channel_id, thread_id, user_id, user_name,
 			created_at, last_inbound_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (key) DO UPDATE SET user_id = excluded.user_id, user_name = excluded.user_name,
 			last_inbound_at = CASE WHEN excluded.last_inbound_at > conversation.last_inbound_at
-				THEN excluded.last_inbound_at ELSE conversation.last_inbound_at END
-		RETURNING canonical, held`, []any{
-		m.Conversation, c.Platform, c.Account, c.ChannelID, c.ThreadID, c.User.ID, nameOf(c.User),
-		micros(w.now), micros(at),
-	}, &canonical, &held); err != nil {
+				THEN excluded.last_inbound_at ELSE conversation.last_inbound_at END`,
+		`canonical, held`, `conversation WHERE key = $1`, []any{
+			m.Conversation, c.Platform, c.Account, c.ChannelID, c.ThreadID, c.User.ID, nameOf(c.User),
+			micros(w.now), micros(at),
+		}, &canonical, &held); err != nil {
 		return "", err
 	}
 	key = m.Conversation

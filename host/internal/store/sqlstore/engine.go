@@ -14,6 +14,9 @@ type Engine struct {
 	Connect func(ctx context.Context) (*sql.Conn, error)
 	Writers int // transactions at the same time
 	Batch   int // operations that may share one
+	// Direct has writers go past database/sql for what returns one row or none: see direct. It is for drivers that
+	// work in this process and know the number of the row that was inserted.
+	Direct bool
 	// Deadline bounds one transaction; 0: it takes the time that it takes.
 	Deadline time.Duration
 

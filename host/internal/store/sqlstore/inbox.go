@@ -131,8 +131,8 @@ func (s *Store) insert(w *Writer, a *appending, i int, out *store.Appended) erro
 		return err
 	}
 	if a.Request != nil && a.webhook == 0 {
-		if _, err := w.insert(`INSERT INTO webhook (at, request, body) VALUES ($1, $2, $3) RETURNING id`,
-			[]any{micros(w.now), a.request, bytesOf(a.Request.Body)}, &a.webhook); err != nil {
+		if a.webhook, err = w.add(`INSERT INTO webhook (at, request, body) VALUES ($1, $2, $3)`, "id",
+			micros(w.now), a.request, bytesOf(a.Request.Body)); err != nil {
 			return err
 		}
 	}
@@ -186,12 +186,11 @@ type row struct {
 // file puts a message at the end of its lane.
 func (s *Store) file(w *Writer, r row) (seq int64, err error) {
 	c := r.message
-	if _, err := w.insert(`INSERT INTO message (cause, conversation, lane, platform, account, user_id, user_name,
+	if seq, err = w.add(`INSERT INTO message (cause, conversation, lane, platform, account, user_id, user_name,
 			received_at, webhook, size, preview, body, replay_of)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING seq`, []any{
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, "seq",
 		r.cause, r.conversation, string(r.lane), c.Platform, c.Account, c.User.ID, nameOf(c.User),
-		micros(w.now), r.webhook, len(r.body), preview(c.Text), r.body, r.replayOf,
-	}, &seq); err != nil {
+		micros(w.now), r.webhook, len(r.body), preview(c.Text), r.body, r.replayOf); err != nil {
 		return 0, err
 	}
 	w.changed = true
@@ -234,9 +233,9 @@ func laneOf(w *Writer, m store.InboundMessage, most int) (store.LaneKind, error)
 	}
 	var n int
 	c := m.Message
-	_, err := w.Row(`SELECT count(*) FROM message
-		WHERE platform = $1 AND account = $2 AND user_id = $3 AND outcome IS NULL AND lane = 'turn'`,
-		[]any{c.Platform, c.Account, c.User.ID}, &n)
+	_, err := w.Row(`SELECT count(*) FROM (SELECT 1 FROM message WHERE platform = $1 AND account = $2 AND user_id = $3
+			AND outcome IS NULL AND lane = 'turn' LIMIT $4) AS pending`,
+		[]any{c.Platform, c.Account, c.User.ID, most}, &n)
 	if err == nil && n >= most {
 		return store.LaneBusy, nil
 	}

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ type Writer struct {
 	engine   *Engine
 	conn     *sql.Conn // nil: not connected
 	prepared map[string]*sql.Stmt
+	direct   direct // the same connection, without database/sql; not used when the engine does not want it
 
 	// Of the transaction.
 	ctx        context.Context
@@ -43,7 +45,7 @@ func (w *Writer) begin(ctx context.Context, batch []*operation) (err error) {
 		if w.conn, err = w.engine.Connect(w.ctx); err != nil {
 			return fmt.Errorf("store: connect: %w", err)
 		}
-		w.prepared = map[string]*sql.Stmt{}
+		w.prepared, w.direct.prepared = map[string]*sql.Stmt{}, map[string]directStmt{}
 	}
 	var keys []string
 	for _, op := range batch {
@@ -163,11 +165,7 @@ func (w *Writer) fit(args []any) []any {
 
 // Exec runs a statement and returns how many rows it changed.
 func (w *Writer) Exec(query string, args ...any) (changed int64, err error) {
-	s, err := w.statement(query)
-	if err != nil {
-		return 0, err
-	}
-	r, err := s.ExecContext(w.ctx, w.fit(args)...)
+	r, err := w.exec(query, args)
 	if err != nil {
 		w.failed = true
 		return 0, err
@@ -179,8 +177,29 @@ func (w *Writer) Exec(query string, args ...any) (changed int64, err error) {
 	return n, err
 }
 
+func (w *Writer) exec(query string, args []any) (driver.Result, error) {
+	if w.engine.Direct {
+		return w.direct.exec(w.conn, query, args)
+	}
+	s, err := w.statement(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(w.ctx, w.fit(args)...)
+}
+
 // Row runs a query and scans its first row; ok is false when there is none.
 func (w *Writer) Row(query string, args []any, into ...any) (ok bool, err error) {
+	if ok, err = w.row(query, args, into); err != nil {
+		w.failed = true
+	}
+	return ok, err
+}
+
+func (w *Writer) row(query string, args, into []any) (ok bool, err error) {
+	if w.engine.Direct {
+		return w.direct.row(w.conn, query, args, into)
+	}
 	s, err := w.statement(query)
 	if err != nil {
 		return false, err
@@ -188,9 +207,6 @@ func (w *Writer) Row(query string, args []any, into ...any) (ok bool, err error)
 	err = s.QueryRowContext(w.ctx, w.fit(args)...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
-	}
-	if err != nil {
-		w.failed = true
 	}
 	return err == nil, err
 }
@@ -202,6 +218,34 @@ func (w *Writer) insert(query string, args []any, into ...any) (ok bool, err err
 		w.writes++
 	}
 	return ok, err
+}
+
+// add inserts one row and returns its number, which is in that column.
+func (w *Writer) add(query, column string, args ...any) (number int64, err error) {
+	if !w.engine.Direct {
+		_, err = w.insert(query+" RETURNING "+column, args, &number)
+		return number, err
+	}
+	r, err := w.exec(query, args) // SQLite's RETURNING makes a table on the way
+	if err != nil {
+		w.failed = true
+		return 0, err
+	}
+	w.writes++
+	return r.LastInsertId()
+}
+
+// upsert writes one row and reads columns of it; row finds it by the first argument.
+func (w *Writer) upsert(query, columns, row string, args []any, into ...any) error {
+	if !w.engine.Direct { // a round trip is what costs
+		_, err := w.insert(query+" RETURNING "+columns, args, into...)
+		return err
+	}
+	if _, err := w.Exec(query, args...); err != nil {
+		return err
+	}
+	_, err := w.Row("SELECT "+columns+" FROM "+row, args[:1], into...)
+	return err
 }
 
 // each runs a query and calls scan for each row.
@@ -239,6 +283,7 @@ func (w *Writer) close() {
 	for _, s := range w.prepared {
 		_ = s.Close() // the connection is closed next
 	}
+	w.direct.close(w.conn)
 	_ = w.conn.Close() // everything is committed, or lost with the connection
 	w.conn, w.prepared = nil, nil
 }
