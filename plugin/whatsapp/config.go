@@ -46,6 +46,8 @@ type Config struct {
 	MediaMaxBytes int64 `json:"media_max_bytes,omitempty" jsonschema:"Largest file of a message that is fetched. Defaults to 104857600."`
 	// MediaTypes are the MIME types of files that are fetched, such as image/*; nil takes all.
 	MediaTypes []string `json:"media_types,omitempty" aof:"minItems=1" jsonschema:"MIME types of files that are fetched, such as image/*. All if absent."`
+	// OutsideWindow has templates for answers that come more than 24 hours after the user's last message.
+	OutsideWindow *OutsideWindow `json:"outside_window,omitempty" jsonschema:"Templates for answers that come more than 24 hours after the user's last message."`
 	// APIVersion is the version of the Graph API. Defaults to v26.0.
 	APIVersion string `json:"api_version,omitempty" aof:"pattern=^v\\d{1,3}\\.\\d$" jsonschema:"Defaults to v26.0."`
 	// APIBaseURL is where the Graph API is: https, or http on this machine. Defaults to DefaultAPIBaseURL.

@@ -17,6 +17,7 @@ type Platform struct {
 	verifyTokens []string
 	appSecrets   []string
 	parser       *webhook.Parser
+	window       *window
 	lines        []*line // the first one is what methods without an account send from
 }
 
@@ -45,7 +46,7 @@ func New(c Config) (*Platform, error) {
 		}
 	}
 	p := &Platform{
-		verifyTokens: c.verifyTokens(), appSecrets: c.appSecrets(),
+		verifyTokens: c.verifyTokens(), appSecrets: c.appSecrets(), window: newWindow(c.OutsideWindow),
 		parser: &webhook.Parser{Accounts: map[string]bool{}},
 	}
 	for _, n := range c.numbers() {

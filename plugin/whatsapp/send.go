@@ -96,6 +96,9 @@ func (p *Platform) sendOne(
 // SendResponse renders an answer and sends its messages one after the other, each after the one before was
 // accepted. The delivery's id travels along and comes back in the receipts. Parts that are out already, by
 // PartsSent, are not sent again; an error has the ids of those that went out in this call.
+//
+// When the user last wrote more than 24 hours ago, by LastInboundAt, only templates get through: see
+// OutsideWindow. Sent.Held then says that a notice went out and the answer waits with the caller.
 func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error) {
 	api, failure := p.client(d.Account)
 	if failure != nil {
@@ -112,6 +115,9 @@ func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent
 	done := max(d.PartsSent, 0)
 	if done >= len(plan.Messages) {
 		return chat.Sent{Degradations: plan.Degradations, Duplicate: true}, nil
+	}
+	if closed(d, time.Now()) && free(plan.Messages[done:]) {
+		return p.sendOutside(ctx, api, d, r, plan)
 	}
 	ids, failure := p.send(ctx, api, plan.Messages[done:], max(d.Attempt, 1))
 	if failure != nil {

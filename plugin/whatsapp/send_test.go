@@ -34,11 +34,17 @@ type meta struct {
 func newMeta(t *testing.T, answer func(http.ResponseWriter, *http.Request, int) bool) (*meta, *whatsapp.Platform) {
 	t.Helper()
 	m := &meta{answer: answer}
+	c := valid()
+	c.APIBaseURL = serve(t, m)
+	return m, newPlatform(t, c)
+}
+
+// serve starts m and returns its address.
+func serve(t *testing.T, m *meta) string {
+	t.Helper()
 	m.Server = httptest.NewServer(m)
 	t.Cleanup(m.Close)
-	c := valid()
-	c.APIBaseURL = m.URL
-	return m, newPlatform(t, c)
+	return m.URL
 }
 
 func (m *meta) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -21,6 +21,7 @@ func (c Config) Validate() []chat.Diagnostic {
 	c.checkSecrets(&d)
 	c.checkPeople(&d)
 	c.checkMedia(&d)
+	c.OutsideWindow.check(&d)
 	c.checkAPI(&d, time.Now())
 	return d
 }

@@ -10,6 +10,10 @@ import (
 // product is what Meta calls the thing in all bodies.
 const product = "whatsapp"
 
+// ShowHeld is what the quick reply of a notice sends back, when an answer waits for the user. Nobody answers
+// such a tap: it lets the answer go.
+const ShowHeld = "aofd:show"
+
 // TypingLasts is how long a typing indicator shows at most; an answer ends it.
 const TypingLasts = 25 * time.Second
 

@@ -74,7 +74,8 @@ func FuzzMarkdown(f *testing.F) {
 		}
 		have := map[rune]int{}
 		count(have, got.Text)
-		for r, n := range visible(t, strings.ToValidUTF8(source, "\ufffd")) {
+		page := strings.NewReplacer("\x00", "\ufffd", "\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(source, "\ufffd"))
+		for r, n := range visible(t, page) {
 			if have[r] < n {
 				t.Errorf("%q is there %d times, a page has it %d times:\n%q", r, have[r], n, got.Text)
 			}

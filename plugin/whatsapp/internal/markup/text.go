@@ -1,9 +1,10 @@
 package markup
 
 import (
-	"html"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/yuin/goldmark/util"
 )
 
 // unescape resolves back-slashes and entities of Markdown text.
@@ -19,7 +20,7 @@ func unescape(s string) string {
 			b.WriteByte(s[i])
 		case c == '&':
 			n := entity(s[i:])
-			b.WriteString(html.UnescapeString(s[i : i+n]))
+			b.Write(util.ResolveEntityNames(util.ResolveNumericReferences([]byte(s[i : i+n]))))
 			i += n - 1
 		default:
 			b.WriteByte(c)

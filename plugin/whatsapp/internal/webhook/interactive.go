@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -19,6 +20,10 @@ func quickReply(p part, out *chat.Message) error {
 	}
 	if payload == "" {
 		return errors.New("it has neither a payload nor a text")
+	}
+	if payload == graph.ShowHeld {
+		set(out, "shows_held", "true") // without a text: it is no question to an agent
+		return nil
 	}
 	out.Text = "button:" + payload
 	out.Content.Interaction = &chat.Interaction{
