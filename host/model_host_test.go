@@ -61,7 +61,7 @@ func (w *world) boot(n int) *host {
 	})
 	h.ingress = ingress.New(ingress.Settings{
 		Platform: netPlatform, ContentTypes: func() []string { return nil }, Parser: parser{w}, Inbox: h.gate,
-		Lane: func(chat.Message) store.LaneKind { return store.LaneTurn }, Arrived: func() { h.turn.Wake(); h.egress.Wake() },
+		Lane: func(chat.Message) store.LaneKind { return store.LaneTurn }, Arrived: func(kinds ...store.LaneKind) { h.turn.Wake(kinds...); h.egress.Wake() },
 		MaxBodyBytes: 1 << 20, Timeout: 10 * time.Second, InFlight: semaphore.NewWeighted(1 << 20),
 		Metrics: metrics, Logger: log,
 	})

@@ -41,8 +41,9 @@ type Settings struct {
 	Inbox        Inbox
 	// Lane says which lane a message waits in.
 	Lane func(chat.Message) store.LaneKind
-	// Arrived is called after messages or receipts were stored.
-	Arrived func()
+	// Arrived is called after messages were stored, with the kinds of lanes that they wait in, and after receipts
+	// were stored, without any.
+	Arrived func(...store.LaneKind)
 	// MaxPerUser is how many messages of a user may wait or run; 0: no limit.
 	MaxPerUser   int
 	MaxBodyBytes int64
@@ -119,7 +120,7 @@ func (h *Handler) refuse(r *http.Request) *chat.HTTPReply {
 			"compressed bodies are not taken: the signature covers the plain bytes")
 	}
 	types := h.ContentTypes()
-	if ct := r.Header.Get("Content-Type"); ct != "" && len(types) > 0 {
+	if ct := r.Header.Get("Content-Type"); ct != "" && len(types) > 0 && !slices.Contains(types, ct) {
 		if media, _, err := mime.ParseMediaType(ct); err != nil || !slices.Contains(types, media) {
 			return problem(http.StatusUnsupportedMediaType, "content type must be "+strings.Join(types, " or "))
 		}
@@ -184,7 +185,7 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 		}
 		failpoint.Here(failpoint.Stored)
 		h.Metrics.Appended(h.Platform, len(added.New), added.Duplicates)
-		h.Arrived()
+		h.Arrived(added.Lanes...)
 	}
 	if b.Reply != nil && b.Reply.Status >= 200 && b.Reply.Status < 300 {
 		return *b.Reply

@@ -83,7 +83,7 @@ func handler(p *parser, i *inbox, change func(*ingress.Settings)) *ingress.Handl
 	s := ingress.Settings{
 		Platform: "echo", ContentTypes: func() []string { return []string{"application/json"} }, Parser: p, Inbox: i,
 		Lane:    func(chat.Message) store.LaneKind { return store.LaneTurn },
-		Arrived: func() {}, MaxPerUser: 3, MaxBodyBytes: 1024, Timeout: 2 * time.Second,
+		Arrived: func(...store.LaneKind) {}, MaxPerUser: 3, MaxBodyBytes: 1024, Timeout: 2 * time.Second,
 		InFlight: semaphore.NewWeighted(1 << 20), Logger: slog.New(slog.DiscardHandler),
 		Metrics: telemetry.New("test", func() (store.Backlog, error) { return store.Backlog{}, nil }),
 	}

@@ -119,8 +119,9 @@ const (
 
 // Appended is what Append did.
 type Appended struct {
-	New        []string // causes of new messages, in order
-	Duplicates int      // messages that were known
+	New        []string   // causes of new messages, in order
+	Lanes      []LaneKind // in which they wait, each once
+	Duplicates int        // messages that were known
 }
 
 // Lanes hands out work: a lane (conversation and kind) is held by one worker at a time, and its messages

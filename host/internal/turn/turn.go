@@ -125,8 +125,14 @@ func (s *Stage) Start() {
 	s.renewer.Go(s.renew)
 }
 
-// Wake says that there may be work. It never blocks.
-func (s *Stage) Wake() {
+// Wake says that there may be work in lanes of these kinds; without any, in all. It never blocks.
+func (s *Stage) Wake(kinds ...store.LaneKind) {
+	for _, k := range kinds {
+		s.wakeLane(k)
+	}
+	if len(kinds) > 0 {
+		return
+	}
 	for k := range s.wake {
 		s.wakeLane(k)
 	}

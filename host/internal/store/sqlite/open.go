@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -50,6 +51,7 @@ type Store struct {
 	writes *sql.DB // one connection, used by the writer only
 	reads  *sql.DB
 
+	restart   atomic.Bool // the writer is to move the rest of the log: see checkpoint
 	stop      chan struct{}
 	keeper    sync.WaitGroup
 	closeOnce sync.Once
@@ -95,6 +97,11 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	s.Store = sqlstore.New(&sqlstore.Engine{
 		Reads: s.reads, Connect: s.writes.Conn, Writers: 1, Batch: batched, Direct: true, Now: o.Now, Fatal: fatal,
 		Begin: func(w *sqlstore.Writer, _ []string) (time.Time, error) {
+			if s.restart.CompareAndSwap(true, false) {
+				if _, err := w.Exec(`PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
+					return time.Time{}, err
+				}
+			}
 			_, err := w.Exec(`BEGIN IMMEDIATE`)
 			return o.Now(), err
 		},
@@ -173,7 +180,12 @@ func (s *Store) recover(ctx context.Context) error {
 	})
 }
 
-// checkpoint moves what was committed from the log into the file, beside the writes.
+// The log is begun anew when it has that many pages of 4 KiB.
+const restartAt = 4000
+
+// checkpoint moves what was committed from the log into the file, beside the writes. The log can only begin anew
+// at a moment when all of it was moved, and there is none while writes go on. So once little is left the writer
+// moves that itself, between two transactions: it takes a few milliseconds instead of hundreds.
 func (s *Store) checkpoint() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -185,8 +197,20 @@ func (s *Store) checkpoint() {
 			if s.lost() {
 				return
 			}
-			if _, err := s.reads.Exec(`PRAGMA wal_checkpoint(PASSIVE)`); err != nil {
-				s.log.Warn("the store's log could not be moved into its file; tried again", "err", err)
+			for last := 0; ; {
+				var busy, pages, moved int
+				if err := s.reads.QueryRow(`PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &moved); err != nil {
+					s.log.Warn("the store's log could not be moved into its file; tried again", "err", err)
+					break
+				}
+				if pages < restartAt {
+					break
+				}
+				if moved-last < restartAt/4 { // what came in the meantime is little, too
+					s.restart.Store(true)
+					break
+				}
+				last = moved
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aof-dev/aofd/host/internal/store"
@@ -156,6 +157,9 @@ func (s *Store) insert(w *Writer, a *appending, i int, out *store.Appended) erro
 		}
 	}
 	out.New = append(out.New, cause)
+	if !slices.Contains(out.Lanes, lane) {
+		out.Lanes = append(out.Lanes, lane)
+	}
 	if w.arrived == nil {
 		w.arrived = map[store.Account]int64{}
 	}

@@ -246,7 +246,9 @@ func (h *harness) receive(rs ...chat.Receipt) {
 
 func (h *harness) dedupe() {
 	a := h.append(inbound(message("ann", 1), message("ann", 2), message("ann", 1)))
-	equal(h, "first", a, store.Appended{New: []string{"echo/acc/ann-1", "echo/acc/ann-2"}, Duplicates: 1})
+	equal(h, "first", a, store.Appended{
+		New: []string{"echo/acc/ann-1", "echo/acc/ann-2"}, Lanes: []store.LaneKind{store.LaneTurn}, Duplicates: 1,
+	})
 	equal(h, "again", h.append(inbound(message("ann", 2))), store.Appended{Duplicates: 1})
 	other := message("ann", 1)
 	other.Account = "acc2"
@@ -256,7 +258,7 @@ func (h *harness) dedupe() {
 func (h *harness) semantic() {
 	a, b := message("ann", 1), message("ann", 2)
 	a.SemanticKey, b.SemanticKey = "same", "same"
-	equal(h, "appended", h.append(inbound(a, b)), store.Appended{New: []string{"echo/acc/ann-1"}, Duplicates: 1})
+	equal(h, "appended", h.append(inbound(a, b)), store.Appended{New: []string{"echo/acc/ann-1"}, Lanes: []store.LaneKind{store.LaneTurn}, Duplicates: 1})
 }
 
 func (h *harness) whole() {
