@@ -43,7 +43,6 @@ type run struct {
 type glyph struct {
 	r       rune
 	literal bool
-	cell    int // index into the line's cells, -1 for marks
 }
 
 // cell is a character before marks are put around it.
@@ -85,6 +84,11 @@ func writeLine(runs []run) (text string, lost int) {
 
 // cellsOf spreads runs into characters, with the back-ticks of code, and white space trimmed at both ends.
 func cellsOf(runs []run) (cells []cell, lost int) {
+	size := 0
+	for _, r := range runs {
+		size += len(r.text) + 2
+	}
+	cells = make([]cell, 0, size)
 	for i, r := range runs {
 		s := r.style
 		text := r.text
@@ -182,7 +186,8 @@ func settle(cells []cell, s style) (lost int) {
 }
 
 // marked puts the marks of the styles around their stretches.
-func marked(cells []cell) (out []glyph) {
+func marked(cells []cell) []glyph {
+	out := make([]glyph, 0, len(cells)+8)
 	var open []int // indexes into styles
 	for i := 0; i <= len(cells); i++ {
 		now := style(0)
@@ -194,7 +199,7 @@ func marked(cells []cell) (out []glyph) {
 			keep++
 		}
 		for len(open) > keep {
-			out = append(out, glyph{styles[open[len(open)-1]].mark, false, -1})
+			out = append(out, glyph{styles[open[len(open)-1]].mark, false})
 			open = open[:len(open)-1]
 		}
 		if i == len(cells) {
@@ -202,9 +207,9 @@ func marked(cells []cell) (out []glyph) {
 		}
 		for _, n := range opening(cells[i:], now, open) {
 			open = append(open, n)
-			out = append(out, glyph{styles[n].mark, false, -1})
+			out = append(out, glyph{styles[n].mark, false})
 		}
-		out = append(out, glyph{cells[i].r, cells[i].kind == words, i})
+		out = append(out, glyph{cells[i].r, cells[i].kind == words})
 	}
 	return out
 }
