@@ -86,11 +86,11 @@ func (p *Platform) sendOne(
 	if failure != nil {
 		return "", failure
 	}
-	ids, failure := p.send(ctx, api, todo.Messages, 1)
+	sent, failure := p.send(ctx, api, todo.Messages, 1)
 	if failure != nil {
 		return "", failure
 	}
-	return ids[len(ids)-1], nil
+	return sent.MessageIDs[len(sent.MessageIDs)-1], nil
 }
 
 // SendResponse renders an answer and sends its messages one after the other, each after the one before was
@@ -119,48 +119,55 @@ func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent
 	if closed(d, time.Now()) && free(plan.Messages[done:]) {
 		return p.sendOutside(ctx, api, d, r, plan)
 	}
-	ids, failure := p.send(ctx, api, plan.Messages[done:], max(d.Attempt, 1))
+	sent, failure := p.send(ctx, api, plan.Messages[done:], max(d.Attempt, 1))
 	if failure != nil {
 		return chat.Sent{}, failure
 	}
-	return chat.Sent{MessageIDs: ids, Degradations: plan.Degradations}, nil
+	sent.Degradations = append(plan.Degradations, sent.Degradations...)
+	return sent, nil
 }
 
 // roomForOne is how much time of a call must be left for another message, so that none is cut while it is on
 // its way.
 const roomForOne = 8 * time.Second
 
-// send sends messages in order until one fails or the time is nearly over.
+// send sends messages in order until one fails or the time is nearly over. The error has the ids of those that
+// are out.
 func (p *Platform) send(
 	ctx context.Context, api *line, messages []graph.Message, attempt int,
-) (ids []string, failure *chat.Error) {
+) (out chat.Sent, failure *chat.Error) {
 	for _, m := range messages {
-		if deadline, ok := ctx.Deadline(); ok && len(ids) > 0 && time.Until(deadline) < roomForOne {
-			return ids, &chat.Error{
-				Reason: chat.ReasonTimeout, MessageIDs: ids,
-				Text: fmt.Sprintf("the time of the call was over after %d of %d messages", len(ids), len(messages)),
+		if deadline, ok := ctx.Deadline(); ok && len(out.MessageIDs) > 0 && time.Until(deadline) < roomForOne {
+			return out, &chat.Error{
+				Reason: chat.ReasonTimeout, MessageIDs: out.MessageIDs,
+				Text: fmt.Sprintf("the time of the call was over after %d of %d messages", len(out.MessageIDs), len(messages)),
 			}
 		}
-		id, err := api.deliver(ctx, m, attempt)
+		got, err := api.deliver(ctx, m, attempt)
 		if err != nil {
 			failure = chat.AsError(err)
-			failure.MessageIDs = ids
+			failure.MessageIDs = out.MessageIDs
 			if !errors.Is(ctx.Err(), context.Canceled) { // that says something about the caller, not about Meta
 				api.note(failure)
 			}
-			return ids, failure
+			return out, failure
 		}
-		ids = append(ids, id)
+		out.MessageIDs = append(out.MessageIDs, got.ID)
+		if got.Status != "" && got.Status != "accepted" {
+			out.Degradations = append(out.Degradations, chat.Degradation{
+				What: "template", Detail: "Meta took it and holds it back: " + got.Status + "; a receipt tells when it goes on",
+			})
+		}
 	}
 	api.note(nil)
-	return ids, nil
+	return out, nil
 }
 
 // deliver uploads the files of a message and sends it.
-func (l *line) deliver(ctx context.Context, m graph.Message, attempt int) (id string, err error) {
+func (l *line) deliver(ctx context.Context, m graph.Message, attempt int) (got graph.Accepted, err error) {
 	for _, f := range m.Files() {
 		if f.ID, err = l.Upload(ctx, *f.File); err != nil {
-			return "", err
+			return got, err
 		}
 		f.File = nil
 	}

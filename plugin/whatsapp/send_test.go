@@ -265,6 +265,20 @@ func TestSendResponseRefuses(t *testing.T) {
 	}
 }
 
+// Meta takes some templates and holds them back, which is not the same as sending them.
+func TestTemplateIsHeldBack(t *testing.T) {
+	t.Parallel()
+	for status, held := range map[string]bool{"accepted": false, "held_for_quality_assessment": true, "paused": true} {
+		_, p := newMeta(t, failing(http.StatusOK, `{"messages":[{"id":"wamid.1","message_status":"`+status+`"}]}`))
+		sent, err := p.SendResponse(t.Context(), chat.Delivery{ChannelID: "4915112345678", Response: chat.Response{
+			Template: &chat.Template{Name: "alert", Language: "en"},
+		}})
+		if err != nil || len(sent.MessageIDs) != 1 || sent.Held || (len(sent.Degradations) == 1) != held {
+			t.Errorf("%s: %+v, %v", status, sent, err)
+		}
+	}
+}
+
 // What went out before a failure is not sent again.
 func TestPartialFailure(t *testing.T) {
 	t.Parallel()

@@ -188,13 +188,15 @@ func (p *Platform) sendOutside(ctx context.Context, api *line, d chat.Delivery, 
 	if failure != nil {
 		return chat.Sent{}, failure
 	}
-	sent := chat.Sent{Held: held, Degradations: instead.Degradations}
-	if len(instead.Messages) > 0 {
-		if sent.MessageIDs, failure = p.send(ctx, api, instead.Messages, max(d.Attempt, 1)); failure != nil {
-			failure.MessageIDs = nil // none of the answer's own parts is out
-			return chat.Sent{}, failure
-		}
+	if len(instead.Messages) == 0 {
+		return chat.Sent{Held: held}, nil
 	}
+	sent, failure := p.send(ctx, api, instead.Messages, max(d.Attempt, 1))
+	if failure != nil {
+		failure.MessageIDs = nil // none of the answer's own parts is out
+		return chat.Sent{}, failure
+	}
+	sent.Held, sent.Degradations = held, append(instead.Degradations, sent.Degradations...)
 	if held {
 		p.window.notice(d)
 	}

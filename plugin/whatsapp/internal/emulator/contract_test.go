@@ -27,9 +27,9 @@ func TestClientSends(t *testing.T) {
 			Action: graph.Action{Button: "open", Sections: []graph.Section{{Rows: []graph.Row{{ID: "a", Title: "A"}}}}},
 		},
 	}
-	id, err := c.Send(t.Context(), m, 1)
-	if err != nil || !strings.HasPrefix(id, "wamid.") {
-		t.Fatalf("%q, %v", id, err)
+	got, err := c.Send(t.Context(), m, 1)
+	if err != nil || !strings.HasPrefix(got.ID, "wamid.") {
+		t.Fatalf("%+v, %v", got, err)
 	}
 	m.Interactive.Action.Button = strings.Repeat("x", 21)
 	if _, err := c.Send(t.Context(), m, 1); err == nil || !strings.Contains(err.Error(), "List button length invalid") {

@@ -85,23 +85,32 @@ type answer struct {
 	token  string // that the request had
 }
 
-// Send sends one message and returns its id. attempt counts from 1 and decides how long to wait before the
-// next one. The error is a *chat.Error, made from an *Error where Meta gave one.
-func (c *Client) Send(ctx context.Context, m Message, attempt int) (id string, err error) {
+// Accepted is what Meta says of a message that it took.
+type Accepted struct {
+	ID string
+	// Status is set for templates: "accepted", or "held_for_quality_assessment" and "paused", which mean that
+	// the message is not on its way yet.
+	Status string
+}
+
+// Send sends one message. attempt counts from 1 and decides how long to wait before the next one. The error is a
+// *chat.Error, made from an *Error where Meta gave one.
+func (c *Client) Send(ctx context.Context, m Message, attempt int) (Accepted, error) {
 	a, err := c.postJSON(ctx, "messages", m)
 	if err != nil {
-		return "", err
+		return Accepted{}, err
 	}
 	type accepted struct {
 		Messages []struct {
-			ID Scalar `json:"id"`
+			ID     Scalar `json:"id"`
+			Status Scalar `json:"message_status"`
 		} `json:"messages"`
 	}
 	got, failure := conclude(a, attempt, func(r accepted) bool { return len(r.Messages) > 0 && r.Messages[0].ID != "" })
 	if failure != nil {
-		return "", failure
+		return Accepted{}, failure
 	}
-	return string(got.Messages[0].ID), nil
+	return Accepted{ID: string(got.Messages[0].ID), Status: string(got.Messages[0].Status)}, nil
 }
 
 // Mark marks a user's message as read and, if typing is set, shows that an answer is being written, for
@@ -113,14 +122,13 @@ func (c *Client) Mark(ctx context.Context, messageID string, typing bool) error 
 	}
 	a, err := c.postJSON(ctx, "messages", m)
 	if err != nil {
-		return err
+		return harmless(chat.AsError(err))
 	}
 	type done struct {
 		Success bool `json:"success"`
 	}
 	if _, failure := conclude(a, 1, func(d done) bool { return d.Success }); failure != nil {
-		failure.Sent = chat.SentNo // nothing is sent by this call
-		return failure
+		return harmless(failure)
 	}
 	return nil
 }
@@ -128,29 +136,40 @@ func (c *Client) Mark(ctx context.Context, messageID string, typing bool) error 
 func (c *Client) postJSON(ctx context.Context, path string, v any) (answer, error) {
 	body, err := encode(v)
 	if err != nil {
-		return answer{}, &chat.Error{
-			Reason: chat.ReasonContentRejected, Permanent: true, Text: "the message cannot be written as JSON", Err: err,
-		}
+		return answer{}, unwritable(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.post(ctx, path, "application/json", bytes.NewReader(body), int64(len(body)))
+	return c.call(ctx, http.MethodPost, c.endpoint+"/"+path, jsonType, bytes.NewReader(body), int64(len(body)))
 }
 
-// post sends one request. size is -1 when nobody knows it.
-func (c *Client) post(ctx context.Context, path, contentType string, body io.Reader, size int64) (answer, error) {
+const jsonType = "application/json"
+
+func unwritable(err error) *chat.Error {
+	return &chat.Error{
+		Reason: chat.ReasonContentRejected, Permanent: true, Text: "the body cannot be written as JSON", Err: err,
+	}
+}
+
+// call makes one request. A nil body is none; size is -1 when nobody knows it. The error is that of a request
+// without an answer.
+func (c *Client) call(
+	ctx context.Context, method, address, contentType string, body io.Reader, size int64,
+) (answer, error) {
 	var f flight
 	traced := httptrace.WithClientTrace(ctx, f.trace())
-	req, err := http.NewRequestWithContext(traced, http.MethodPost, c.endpoint+"/"+path, body)
+	req, err := http.NewRequestWithContext(traced, method, address, body)
 	if err != nil {
 		return answer{}, f.lost(ctx, err)
 	}
-	req.GetBody = nil // there is no key that makes a repetition harmless, so the transport must not repeat
-	req.ContentLength = size
 	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", jsonType)
 	req.Header.Set("User-Agent", userAgent)
+	if body != nil {
+		req.GetBody = nil // there is no key that makes a repetition harmless, so the transport must not repeat
+		req.ContentLength = size
+		req.Header.Set("Content-Type", contentType)
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		return answer{}, f.lost(ctx, err)

@@ -84,9 +84,9 @@ func TestRequest(t *testing.T) {
 		_, _ = io.WriteString(w, `{"messaging_product":"whatsapp","contacts":[{"input":"+4915155501234","wa_id":"4915155501234"}],`+
 			`"messages":[{"id":"wamid.NEW","message_status":"accepted"}]}`)
 	})
-	id, err := c.Send(t.Context(), hello, 1)
-	if err != nil || id != "wamid.NEW" {
-		t.Fatalf("%q, %v", id, err)
+	sent, err := c.Send(t.Context(), hello, 1)
+	if err != nil || sent != (graph.Accepted{ID: "wamid.NEW", Status: "accepted"}) {
+		t.Fatalf("%+v, %v", sent, err)
 	}
 	want := map[string]any{
 		"messaging_product": "whatsapp", "recipient_type": "individual", "to": "+4915155501234", "type": "text",

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
+	"net/http"
 	"net/textproto"
 	"path"
 	"strings"
@@ -43,7 +44,7 @@ func (c *Client) Upload(ctx context.Context, f File) (id string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+time.Duration(max(f.Size, 0)/uploadRate)*time.Second)
 	defer cancel()
-	a, err := c.post(ctx, "media", contentType, body, size)
+	a, err := c.call(ctx, http.MethodPost, c.endpoint+"/media", contentType, body, size)
 	if content.err != nil {
 		return "", &chat.Error{
 			Reason: chat.ReasonContentRejected, Permanent: true, Text: "the file was not uploaded: " + content.err.Error(), Err: content.err,
@@ -51,20 +52,14 @@ func (c *Client) Upload(ctx context.Context, f File) (id string, err error) {
 		}
 	}
 	if err != nil {
-		failure := chat.AsError(err)
-		failure.Reason, failure.Sent = chat.ReasonUpstreamError, chat.SentNo // at worst a file lies at Meta unused
-		failure.Hint = "the upload can be tried again"
-		return "", failure
+		return "", harmless(chat.AsError(err)) // at worst a file lies at Meta unused
 	}
 	type stored struct {
 		ID Scalar `json:"id"`
 	}
 	got, failure := conclude(a, 1, func(s stored) bool { return s.ID != "" })
 	if failure != nil {
-		if failure.Sent == chat.SentUnknown {
-			failure.Reason, failure.Sent = chat.ReasonUpstreamError, chat.SentNo
-		}
-		return "", failure
+		return "", harmless(failure)
 	}
 	return string(got.ID), nil
 }

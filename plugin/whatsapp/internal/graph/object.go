@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
 
@@ -18,51 +17,35 @@ import (
 // and into, unless nil, gets the answer. The header is nil when there was no answer. The error is a *chat.Error.
 func (c *Client) Ask(ctx context.Context, method, path string, query url.Values, body, into any) (http.Header, error) {
 	var content io.Reader
+	size := 0
 	if body != nil {
 		raw, err := encode(body)
 		if err != nil {
-			return nil, &chat.Error{Reason: chat.ReasonContentRejected, Permanent: true, Text: "the body cannot be written as JSON", Err: err}
+			return nil, unwritable(err)
 		}
-		content = bytes.NewReader(raw)
+		content, size = bytes.NewReader(raw), len(raw)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	var f flight
 	address := c.root() + "/" + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, f.trace()), method, address, content)
+	a, err := c.call(ctx, method, address, jsonType, content, int64(size))
 	if err != nil {
-		return nil, harmless(f.lost(ctx, err))
+		return nil, harmless(chat.AsError(err))
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
-	if content != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, harmless(f.lost(ctx, err))
-	}
-	defer func() { _ = res.Body.Close() }()
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	if err != nil || len(data) > maxAnswer {
-		data = nil
-	}
-	a := answer{status: res.StatusCode, header: res.Header, body: data, token: c.token}
 	got, failure := conclude(a, 1, func(raw json.RawMessage) bool { return len(raw) > 0 })
 	if failure != nil {
-		return res.Header, harmless(failure)
+		return a.header, harmless(failure)
 	}
 	if into != nil && json.Unmarshal(got, into) != nil {
-		return res.Header, &chat.Error{
+		return a.header, &chat.Error{
 			Reason: chat.ReasonUpstreamError, Text: "the Graph API's answer has not the form that it should have",
 			Hint: "look at api_base_url and api_version",
 		}
 	}
-	return res.Header, nil
+	return a.header, nil
 }
 
 // harmless is the failure of a call that may be repeated whatever became of it.
