@@ -17,7 +17,8 @@ PYTHON  ?= python3
 VENV    := .cache/venv
 CI      ?=
 # The pages that the binaries hold: sources in ui, what is embedded beside them in dist.
-PAGES   := plugin/whatsapp/internal/emulator/page/ui
+CONSOLE := host/internal/console/ui
+PAGES   := plugin/whatsapp/internal/emulator/page/ui $(CONSOLE)
 export CHROMIUM ?= $(shell command -v chromium)
 
 .PHONY: help
@@ -85,16 +86,17 @@ breaking:
 
 .PHONY: ui
 ui: $(PAGES:=/node_modules/ready) ## Build the pages that the binaries hold (Node 20.19 or newer)
+	$(TOOL) buf generate --template $(CONSOLE)/buf.gen.yaml
 	@for p in $(PAGES); do (cd $$p && npm run --silent build -- --logLevel warn); done
 
 # What is packed is compared by the tests, unpacked: how well it is packed differs between versions of Node.
 .PHONY: ui-check
 ui-check: $(PAGES:=/node_modules/ready)
-	@for p in $(PAGES); do (cd $$p && npm run --silent check); done
 	@before=$$(mktemp) && after=$$(mktemp) && trap 'rm -f "$$before" "$$after"' EXIT; \
-	built() { find $(PAGES:ui=dist) -type f ! -name '*.gz' ! -name '*.br' -exec sha256sum {} + | sort; }; \
+	built() { find $(PAGES:ui=dist) $(CONSOLE)/src/gen -type f ! -name '*.gz' ! -name '*.br' -exec sha256sum {} + | sort; }; \
 	built > "$$before"; $(MAKE) --no-print-directory ui; built > "$$after"; \
 	diff "$$before" "$$after" || { echo 'the pages were stale: commit what `make ui` made'; exit 1; }
+	@for p in $(PAGES); do (cd $$p && npm run --silent check); done
 
 %/node_modules/ready: %/package-lock.json
 	cd $* && npm ci --no-fund --no-audit --loglevel=error
