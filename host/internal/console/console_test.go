@@ -1,7 +1,10 @@
 package console
 
 import (
+	"bytes"
+	"compress/gzip"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -68,5 +71,40 @@ func TestTheBinaryHasAPage(t *testing.T) {
 	Handler(Settings{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if want := map[bool]int{true: 200, false: 404}[Built()]; w.Code != want {
 		t.Errorf("%d, want %d", w.Code, want)
+	}
+}
+
+// The whole console, packed, stays small enough to be there at once on a slow line.
+func TestTheConsoleIsSmall(t *testing.T) {
+	t.Parallel()
+	if !Built() {
+		t.Skip("there is no console in this build")
+	}
+	const most = 150_000
+	packed, err := fs.Glob(assets, "assets/*.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for _, name := range packed {
+		body, err := fs.ReadFile(assets, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += len(body)
+		unpacked, err := gzip.NewReader(bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(unpacked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plain, err := fs.ReadFile(assets, strings.TrimSuffix(name, ".gz")); err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("%s is not what is packed in it: %v", name, err)
+		}
+	}
+	if sum == 0 || sum > most {
+		t.Errorf("the packed console has %d bytes, want at most %d", sum, most)
 	}
 }

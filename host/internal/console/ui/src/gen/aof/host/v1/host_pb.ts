@@ -1021,6 +1021,7 @@ export const HostService: GenService<{
    *
    *   Condition           | Code             | Reason        | The caller
    *   a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins without one
+   *   too many streams    | RESOURCE_EXHAUSTED | TOO_MANY_STREAMS | ends one of its own
    *   the daemon stops    | UNAVAILABLE      | STOPPING      | resumes with its last cursor
    *   the store is gone   | UNAVAILABLE      | STORE_DOWN    | resumes with its last cursor
    *
@@ -1046,7 +1047,7 @@ export const HostService: GenService<{
     output: typeof GetStatsResponseSchema;
   },
   /**
-   * ListConversations lists conversations, the one with the latest event first.
+   * ListConversations lists conversations, the one that began last first.
    *
    *   Condition           | Code             | Reason        | The caller
    *   a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page

@@ -12,7 +12,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file aof/host/v1/ledger.proto.
  */
 export const file_aof_host_v1_ledger: GenFile = /*@__PURE__*/
-  fileDesc("Chhhb2YvaG9zdC92MS9sZWRnZXIucHJvdG8SC2FvZi5ob3N0LnYxIrcCCgxDb252ZXJzYXRpb24SCwoDa2V5GAEgASgJEhAKCHBsYXRmb3JtGAIgASgJEg8KB2FjY291bnQYAyABKAkSEgoKY2hhbm5lbF9pZBgEIAEoCRIRCgl1c2VyX25hbWUYBSABKAkSDwoHdXNlcl9pZBgGIAEoCRIzCg9sYXN0X2luYm91bmRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3Rfb3V0Ym91bmRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEHdpbmRvd19jbG9zZXNfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFnZW50GAogASgJEg8KB2FsaWFzZXMYCyADKAkikwMKB01lc3NhZ2USDQoFY2F1c2UYASABKAkSEAoIZXZlbnRfaWQYAiABKAkSEQoJcmVmZXJlbmNlGAMgASgJEhQKDGNvbnZlcnNhdGlvbhgEIAEoCRIQCghwbGF0Zm9ybRgFIAEoCRIPCgdhY2NvdW50GAYgASgJEhIKCmNoYW5uZWxfaWQYByABKAkSDwoHdXNlcl9pZBgIIAEoCRIRCgl1c2VyX25hbWUYCSABKAkSDAoEa2luZBgKIAEoCRIMCgR0ZXh0GAsgASgJEisKB3NlbnRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlY2VpdmVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVzdGF0ZRgOIAEoCRIPCgdvdXRjb21lGA8gASgJEg4KBnJlYXNvbhgQIAEoCRIrCgdkb25lX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRsYW5lGBIgASgJIoAECghEZWxpdmVyeRIKCgJpZBgBIAEoCRINCgVjYXVzZRgCIAEoCRIPCgdvcmRpbmFsGAMgASgNEhAKCHBsYXRmb3JtGAQgASgJEg8KB2FjY291bnQYBSABKAkSFAoMY29udmVyc2F0aW9uGAYgASgJEhIKCmNoYW5uZWxfaWQYByABKAkSDQoFYWdlbnQYCCABKAkSDQoFc3RhdGUYCSABKAkSDAoEdGV4dBgKIAEoCRIVCg1yZXNwb25zZV9qc29uGAsgASgJEi4KCmNyZWF0ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB25leHRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2F0dGVtcHQYDyABKA0SEwoLbWVzc2FnZV9pZHMYECADKAkSLQoHcHJvYmxlbRgRIAEoCzIcLmFvZi5ob3N0LnYxLkRlbGl2ZXJ5UHJvYmxlbRIuCgpzZXR0bGVkX2F0GBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCghhdHRlbXB0cxgTIAMoCzIULmFvZi5ob3N0LnYxLkF0dGVtcHQiagoPRGVsaXZlcnlQcm9ibGVtEg4KBnJlYXNvbhgBIAEoCRIVCg1wbGF0Zm9ybV9jb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGludBgEIAEoCRIRCglwZXJtYW5lbnQYBSABKAgiygEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgNEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVzdGF0ZRgEIAEoCRITCgttZXNzYWdlX2lkcxgFIAMoCRItCgdwcm9ibGVtGAYgASgLMhwuYW9mLmhvc3QudjEuRGVsaXZlcnlQcm9ibGVtInMKGExpc3RDb252ZXJzYXRpb25zUmVxdWVzdBIQCghwbGF0Zm9ybRgBIAEoCRIPCgdhY2NvdW50GAIgASgJEg0KBXF1ZXJ5GAMgASgJEhEKCXBhZ2Vfc2l6ZRgEIAEoDRISCgpwYWdlX3Rva2VuGAUgASgJImYKGUxpc3RDb252ZXJzYXRpb25zUmVzcG9uc2USMAoNY29udmVyc2F0aW9ucxgBIAMoCzIZLmFvZi5ob3N0LnYxLkNvbnZlcnNhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJQoWR2V0Q29udmVyc2F0aW9uUmVxdWVzdBILCgNrZXkYASABKAkiSgoXR2V0Q29udmVyc2F0aW9uUmVzcG9uc2USLwoMY29udmVyc2F0aW9uGAEgASgLMhkuYW9mLmhvc3QudjEuQ29udmVyc2F0aW9uIuoBChNMaXN0TWVzc2FnZXNSZXF1ZXN0EhQKDGNvbnZlcnNhdGlvbhgBIAEoCRIQCghwbGF0Zm9ybRgCIAEoCRIPCgdhY2NvdW50GAMgASgJEg4KBnN0YXRlcxgEIAMoCRINCgVxdWVyeRgFIAEoCRIpCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhZ2Vfc2l6ZRgIIAEoDRISCgpwYWdlX3Rva2VuGAkgASgJIlcKFExpc3RNZXNzYWdlc1Jlc3BvbnNlEiYKCG1lc3NhZ2VzGAEgAygLMhQuYW9mLmhvc3QudjEuTWVzc2FnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki7AEKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIUCgxjb252ZXJzYXRpb24YASABKAkSEAoIcGxhdGZvcm0YAiABKAkSDwoHYWNjb3VudBgDIAEoCRIOCgZzdGF0ZXMYBCADKAkSDQoFcXVlcnkYBSABKAkSKQoFc2luY2UYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwYWdlX3NpemUYCCABKA0SEgoKcGFnZV90b2tlbhgJIAEoCSJcChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEikKCmRlbGl2ZXJpZXMYASADKAsyFS5hb2YuaG9zdC52MS5EZWxpdmVyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIAoSR2V0RGVsaXZlcnlSZXF1ZXN0EgoKAmlkGAEgASgJIj4KE0dldERlbGl2ZXJ5UmVzcG9uc2USJwoIZGVsaXZlcnkYASABKAsyFS5hb2YuaG9zdC52MS5EZWxpdmVyeSJ4ChZMaXN0RGVhZExldHRlcnNSZXF1ZXN0EhQKDGNvbnZlcnNhdGlvbhgBIAEoCRIQCghwbGF0Zm9ybRgCIAEoCRIPCgdhY2NvdW50GAMgASgJEhEKCXBhZ2Vfc2l6ZRgEIAEoDRISCgpwYWdlX3Rva2VuGAUgASgJIl0KF0xpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEikKCmRlbGl2ZXJpZXMYASADKAsyFS5hb2YuaG9zdC52MS5EZWxpdmVyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Chhhb2YvaG9zdC92MS9sZWRnZXIucHJvdG8SC2FvZi5ob3N0LnYxIqYCCgxDb252ZXJzYXRpb24SCwoDa2V5GAEgASgJEhAKCHBsYXRmb3JtGAIgASgJEg8KB2FjY291bnQYAyABKAkSEgoKY2hhbm5lbF9pZBgEIAEoCRIRCgl1c2VyX25hbWUYBSABKAkSDwoHdXNlcl9pZBgGIAEoCRIzCg9sYXN0X2luYm91bmRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3Rfb3V0Ym91bmRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEHdpbmRvd19jbG9zZXNfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFnZW50GAogASgJIqYDCgdNZXNzYWdlEg0KBWNhdXNlGAEgASgJEhAKCGV2ZW50X2lkGAIgASgJEhEKCXJlZmVyZW5jZRgDIAEoCRIUCgxjb252ZXJzYXRpb24YBCABKAkSEAoIcGxhdGZvcm0YBSABKAkSDwoHYWNjb3VudBgGIAEoCRISCgpjaGFubmVsX2lkGAcgASgJEg8KB3VzZXJfaWQYCCABKAkSEQoJdXNlcl9uYW1lGAkgASgJEgwKBGtpbmQYCiABKAkSDAoEdGV4dBgLIAEoCRIrCgdzZW50X2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZWNlaXZlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFc3RhdGUYDiABKAkSDwoHb3V0Y29tZRgPIAEoCRIOCgZyZWFzb24YECABKAkSKwoHZG9uZV9hdBgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbGFuZRgSIAEoCRIRCglyZXBsYXlfb2YYEyABKAkigAQKCERlbGl2ZXJ5EgoKAmlkGAEgASgJEg0KBWNhdXNlGAIgASgJEg8KB29yZGluYWwYAyABKA0SEAoIcGxhdGZvcm0YBCABKAkSDwoHYWNjb3VudBgFIAEoCRIUCgxjb252ZXJzYXRpb24YBiABKAkSEgoKY2hhbm5lbF9pZBgHIAEoCRINCgVhZ2VudBgIIAEoCRINCgVzdGF0ZRgJIAEoCRIMCgR0ZXh0GAogASgJEhUKDXJlc3BvbnNlX2pzb24YCyABKAkSLgoKY3JlYXRlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHbmV4dF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHYXR0ZW1wdBgPIAEoDRITCgttZXNzYWdlX2lkcxgQIAMoCRItCgdwcm9ibGVtGBEgASgLMhwuYW9mLmhvc3QudjEuRGVsaXZlcnlQcm9ibGVtEi4KCnNldHRsZWRfYXQYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKCGF0dGVtcHRzGBMgAygLMhQuYW9mLmhvc3QudjEuQXR0ZW1wdCJqCg9EZWxpdmVyeVByb2JsZW0SDgoGcmVhc29uGAEgASgJEhUKDXBsYXRmb3JtX2NvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIMCgRoaW50GAQgASgJEhEKCXBlcm1hbmVudBgFIAEoCCLHAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKA0SLgoKc3RhcnRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXN0YXRlGAQgASgJEhAKCG1lc3NhZ2VzGAUgASgNEi0KB3Byb2JsZW0YBiABKAsyHC5hb2YuaG9zdC52MS5EZWxpdmVyeVByb2JsZW0icwoYTGlzdENvbnZlcnNhdGlvbnNSZXF1ZXN0EhAKCHBsYXRmb3JtGAEgASgJEg8KB2FjY291bnQYAiABKAkSDQoFcXVlcnkYAyABKAkSEQoJcGFnZV9zaXplGAQgASgNEhIKCnBhZ2VfdG9rZW4YBSABKAkiZgoZTGlzdENvbnZlcnNhdGlvbnNSZXNwb25zZRIwCg1jb252ZXJzYXRpb25zGAEgAygLMhkuYW9mLmhvc3QudjEuQ29udmVyc2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIlChZHZXRDb252ZXJzYXRpb25SZXF1ZXN0EgsKA2tleRgBIAEoCSJKChdHZXRDb252ZXJzYXRpb25SZXNwb25zZRIvCgxjb252ZXJzYXRpb24YASABKAsyGS5hb2YuaG9zdC52MS5Db252ZXJzYXRpb24i6gEKE0xpc3RNZXNzYWdlc1JlcXVlc3QSFAoMY29udmVyc2F0aW9uGAEgASgJEhAKCHBsYXRmb3JtGAIgASgJEg8KB2FjY291bnQYAyABKAkSDgoGc3RhdGVzGAQgAygJEg0KBXF1ZXJ5GAUgASgJEikKBXNpbmNlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGFnZV9zaXplGAggASgNEhIKCnBhZ2VfdG9rZW4YCSABKAkiVwoUTGlzdE1lc3NhZ2VzUmVzcG9uc2USJgoIbWVzc2FnZXMYASADKAsyFC5hb2YuaG9zdC52MS5NZXNzYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLsAQoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EhQKDGNvbnZlcnNhdGlvbhgBIAEoCRIQCghwbGF0Zm9ybRgCIAEoCRIPCgdhY2NvdW50GAMgASgJEg4KBnN0YXRlcxgEIAMoCRINCgVxdWVyeRgFIAEoCRIpCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhZ2Vfc2l6ZRgIIAEoDRISCgpwYWdlX3Rva2VuGAkgASgJIlwKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USKQoKZGVsaXZlcmllcxgBIAMoCzIVLmFvZi5ob3N0LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIgChJHZXREZWxpdmVyeVJlcXVlc3QSCgoCaWQYASABKAkiPgoTR2V0RGVsaXZlcnlSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLmFvZi5ob3N0LnYxLkRlbGl2ZXJ5IngKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSFAoMY29udmVyc2F0aW9uGAEgASgJEhAKCHBsYXRmb3JtGAIgASgJEg8KB2FjY291bnQYAyABKAkSEQoJcGFnZV9zaXplGAQgASgNEhIKCnBhZ2VfdG9rZW4YBSABKAkiXQoXTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USKQoKZGVsaXZlcmllcxgBIAMoCzIVLmFvZi5ob3N0LnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Conversation is a chat with a person or a group.
@@ -85,18 +85,11 @@ export type Conversation = Message$1<"aof.host.v1.Conversation"> & {
   windowClosesAt?: Timestamp | undefined;
 
   /**
-   * Optional. Agent that the person chose for it.
+   * Optional. Agent that the person chose for it; GetConversation fills it in, lists do not.
    *
    * @generated from field: string agent = 10;
    */
   agent: string;
-
-  /**
-   * Optional. Other keys by which it was known.
-   *
-   * @generated from field: repeated string aliases = 11;
-   */
-  aliases: string[];
 };
 
 /**
@@ -204,7 +197,7 @@ export type Message = Message$1<"aof.host.v1.Message"> & {
   receivedAt?: Timestamp | undefined;
 
   /**
-   * Required. waiting, running or done.
+   * Required. open (it waits or is being worked on) or done.
    *
    * @generated from field: string state = 14;
    */
@@ -237,6 +230,13 @@ export type Message = Message$1<"aof.host.v1.Message"> & {
    * @generated from field: string lane = 18;
    */
   lane: string;
+
+  /**
+   * Optional. The cause that it repeats, when an operator had it replayed.
+   *
+   * @generated from field: string replay_of = 19;
+   */
+  replayOf: string;
 };
 
 /**
@@ -351,7 +351,7 @@ export type Delivery = Message$1<"aof.host.v1.Delivery"> & {
   nextAt?: Timestamp | undefined;
 
   /**
-   * Required. Attempts that were made.
+   * Required. Attempts that were made or are being made.
    *
    * @generated from field: uint32 attempt = 15;
    */
@@ -477,11 +477,11 @@ export type Attempt = Message$1<"aof.host.v1.Attempt"> & {
   state: string;
 
   /**
-   * Optional. The platform's ids of the messages that went out.
+   * Required. How many messages went out with it.
    *
-   * @generated from field: repeated string message_ids = 5;
+   * @generated from field: uint32 messages = 5;
    */
-  messageIds: string[];
+  messages: number;
 
   /**
    * Optional. What went wrong.
@@ -519,7 +519,7 @@ export type ListConversationsRequest = Message$1<"aof.host.v1.ListConversationsR
   account: string;
 
   /**
-   * Optional. Only those whose key, person or name contains this.
+   * Optional. Only those whose person's name has this in it, or whose person, channel or key is this.
    *
    * @generated from field: string query = 3;
    */
@@ -645,15 +645,15 @@ export type ListMessagesRequest = Message$1<"aof.host.v1.ListMessagesRequest"> &
   account: string;
 
   /**
-   * Optional. Only those in one of these states or with one of these outcomes: waiting, running, answered,
-   * interrupted, refused, failed or nothing.
+   * Optional. Only those that are open, or with one of these outcomes: answered, interrupted, refused, failed or
+   * nothing.
    *
    * @generated from field: repeated string states = 4;
    */
   states: string[];
 
   /**
-   * Optional. Only those whose text contains this.
+   * Optional. Only those whose text or person's name has this in it, or whose person, cause or conversation is this.
    *
    * @generated from field: string query = 5;
    */
@@ -758,7 +758,7 @@ export type ListDeliveriesRequest = Message$1<"aof.host.v1.ListDeliveriesRequest
   states: string[];
 
   /**
-   * Optional. Only those whose text contains this.
+   * Optional. Only those whose problem or agent has this in it, or whose id, cause, channel or conversation is this.
    *
    * @generated from field: string query = 5;
    */

@@ -94,7 +94,7 @@ export const GetStatsResponseSchema: GenMessage<GetStatsResponse> = /*@__PURE__*
 /**
  * Series is one figure over time. Its names:
  *
- *   webhooks, received, duplicates, sends       how many in the step, by platform
+ *   webhooks, received, duplicates, sends, sent how many in the step, by platform
  *   delivered, read, receipt_failed             receipts in the step, by platform
  *   webhook_ms_p50, webhook_ms_p99              time to answer a webhook, by platform
  *   send_ms_p50, send_ms_p99                    time of an attempt to send, by platform
