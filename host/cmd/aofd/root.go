@@ -22,7 +22,23 @@ const (
 	exitUsage    = 2 // the command line or the configuration is wrong; nothing was started
 	exitNoDaemon = 3 // no daemon runs there
 	exitNotFound = 4 // no such id
+	exitRefused  = 5 // not possible in the state that it is in
+	exitDenied   = 6 // the token is missing or wrong, or this is not for callers from afar
+	exitWaiting  = 7 // it did not happen in the time that was given
 )
+
+// exitHelp documents them.
+const exitHelp = `Exit codes of all commands:
+
+  0  done; for status: everything that is configured runs
+  1  it ran and failed; for status: something that is configured does not run
+  2  the command line or the configuration is wrong; nothing was changed
+  3  no daemon runs there
+  4  nothing has this id
+  5  not possible in the state that the message, delivery or platform is in
+  6  the token is missing or wrong, or the answer is not for callers from afar
+  7  it did not happen in the time that was given
+`
 
 // run executes one command line and returns the exit code. Answers go to stdout, everything else to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -40,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if !errors.Is(err, errQuiet) {
-		fmt.Fprintf(stderr, "aofd: error: %s\n", printable(err.Error()))
+		fmt.Fprintf(stderr, "aofd: error: %s\n", printable(said(err)))
 	}
 	return exitCode(err)
 }
@@ -60,10 +76,26 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, api.ErrNoDaemon):
 		return exitNoDaemon
-	case connect.CodeOf(err) == connect.CodeNotFound:
-		return exitNotFound
+	}
+	if code, ok := exitCodes[connect.CodeOf(err)]; ok {
+		return code
 	}
 	return exitFailed
+}
+
+// exitCodes are those of what the API answers.
+var exitCodes = map[connect.Code]int{
+	connect.CodeInvalidArgument: exitUsage, connect.CodeNotFound: exitNotFound,
+	connect.CodeFailedPrecondition: exitRefused, connect.CodeUnauthenticated: exitDenied,
+	connect.CodePermissionDenied: exitDenied, connect.CodeDeadlineExceeded: exitWaiting,
+}
+
+// said is an error as people read it: without the code of the protocol, which the exit code tells.
+func said(err error) string {
+	if e, ok := errors.AsType[*connect.Error](err); ok && e.Message() != "" {
+		return e.Message()
+	}
+	return err.Error()
 }
 
 func rootCommand() *cobra.Command {
@@ -84,8 +116,18 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serveCommand(), validateCommand(), statusCommand(), pluginCommand(), agentCommand(),
-		traceCommand(), reloadCommand(), referenceCommand(), versionCommand())
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "look", Title: "Look:"}, &cobra.Group{ID: "steer", Title: "Steer:"})
+	of := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	of("run", serveCommand(), validateCommand(), reloadCommand())
+	of("look", statusCommand(), tailCommand(), traceCommand(), conversationsCommand(), messagesCommand(), deliveriesCommand(), agentCommand())
+	of("steer", sendCommand(), replayCommand(), dlqCommand(), pauseCommand(), resumeCommand(), pluginCommand())
+	root.AddCommand(referenceCommand(), versionCommand(),
+		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitHelp})
 	return root
 }
 

@@ -33,27 +33,85 @@ func statusCommand() *cobra.Command {
 }
 
 func showStatus(w io.Writer, st *hostv1.GetStatusResponse) {
-	state := "ready"
+	state := paint(w, green, "ready")
 	if !st.GetReady() {
-		state = "not ready"
+		state = paint(w, red, "not ready")
 	}
-	fmt.Fprintf(w, "aofd %s is %s, up %s, webhooks on %s\n", st.GetVersion(), state,
+	fmt.Fprintf(w, "aofd %s is %s, up %s, webhooks on %s", st.GetVersion(), state,
 		time.Since(st.GetStartedAt().AsTime()).Round(time.Second), st.GetWebhookAddress())
-	for _, r := range st.GetReasons() {
-		fmt.Fprintf(w, "  ! %s\n", printable(r))
+	if at := st.GetAdminAddress(); at != "" {
+		fmt.Fprintf(w, ", console on %s", at)
 	}
-	for _, p := range st.GetPlatforms() {
-		if p.GetReason() != "" && p.GetState() == "ready" {
-			fmt.Fprintf(w, "  ! platform %s: %s\n", p.GetId(), printable(p.GetReason()))
-		}
+	fmt.Fprintln(w)
+	for _, n := range notes(st) {
+		fmt.Fprintf(w, "  %s %s\n", paint(w, yellow, "!"), printable(n))
 	}
-	b := st.GetBacklog()
-	fmt.Fprintf(w, "inbox %d waiting, %d running; outbox %d waiting, %d unknown, %d failed\n\n",
-		b.GetInboxPending(), b.GetTurnsRunning(), b.GetOutboxPending(), b.GetOutboxUnknown(), b.GetOutboxFailed())
-	table(w, "PLATFORM\tSTATE\tVERSION\tACCOUNTS\tPID\tCRASHES\tLAST IN\tLAST OUT\tWEBHOOKS", func(row func(...any)) {
+	b, m := st.GetBacklog(), st.GetLastMinute()
+	fmt.Fprintf(w, "inbox %d waiting, %d running; outbox %d waiting, %d held, %d unknown, %d failed\n",
+		b.GetInboxPending(), b.GetTurnsRunning(), b.GetOutboxPending(), b.GetOutboxHeld(), b.GetOutboxUnknown(), b.GetOutboxFailed())
+	fmt.Fprintf(w, "last minute: %d received, %d duplicates, %d answered, %d failed, %d sent\n\n",
+		m.GetReceived(), m.GetDuplicates(), m.GetAnswered(), m.GetFailed(), m.GetSent())
+	table(w, "PLATFORM\tSTATE\tVERSION\tPID\tCRASHES\tLAST IN\tLAST OUT\tWEBHOOKS", func(row func(...any)) {
 		for _, p := range st.GetPlatforms() {
-			row(p.GetId(), p.GetState(), dash(p.GetVersion()), dash(strings.Join(p.GetAccounts(), ",")), p.GetPid(),
-				p.GetCrashes(), ago(p.GetLastInAt()), ago(p.GetLastOutAt()), strings.Join(p.GetWebhookPaths(), " "))
+			row(p.GetId(), p.GetState(), dash(p.GetVersion()), p.GetPid(), p.GetCrashes(), ago(p.GetLastInAt()),
+				ago(p.GetLastOutAt()), strings.Join(p.GetWebhookPaths(), " "))
 		}
 	})
+	if n := accounts(st); n > 0 {
+		fmt.Fprintln(w)
+		table(w, "ACCOUNT\tNAME\tSENDING\tWAITING\tOPEN WINDOWS\tPACE", func(row func(...any)) {
+			for _, p := range st.GetPlatforms() {
+				for _, a := range p.GetAccountDetails() {
+					sending := "yes"
+					if a.GetPause() != nil || p.GetPause() != nil {
+						sending = "paused"
+					}
+					row(p.GetId()+"/"+a.GetId(), dash(a.GetDisplayName()), sending, a.GetOutboxPending(), a.GetOpenWindows(), pace(a.GetRate()))
+				}
+			}
+		})
+	}
+}
+
+func accounts(st *hostv1.GetStatusResponse) (n int) {
+	for _, p := range st.GetPlatforms() {
+		n += len(p.GetAccountDetails())
+	}
+	return n
+}
+
+// pace says how fast an account may send.
+func pace(r *hostv1.RateLimit) string {
+	if r.GetPeriodUs() == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.3g/s", 1e6/float64(r.GetPeriodUs()))
+}
+
+// notes are what an operator should know at once.
+func notes(st *hostv1.GetStatusResponse) (out []string) {
+	out = append(out, st.GetReasons()...)
+	for _, p := range st.GetPlatforms() {
+		if p.GetReason() != "" && p.GetState() == "ready" {
+			out = append(out, fmt.Sprintf("platform %s: %s", p.GetId(), p.GetReason()))
+		}
+		if p.GetPause() != nil {
+			out = append(out, fmt.Sprintf("platform %s is paused since %s: %s", p.GetId(), clock(p.GetPause().GetSince()), dash(p.GetPause().GetReason())))
+		}
+		for _, a := range p.GetAccountDetails() {
+			if a.GetPause() != nil {
+				out = append(out, fmt.Sprintf("account %s of %s is paused since %s: %s", a.GetId(), p.GetId(),
+					clock(a.GetPause().GetSince()), dash(a.GetPause().GetReason())))
+			}
+		}
+	}
+	for _, f := range st.GetConfig().GetRejected() {
+		if f.GetSeverity() == "error" {
+			out = append(out, fmt.Sprintf("the files are not in force: %s: %s", f.GetPlace(), f.GetText()))
+		}
+	}
+	for _, key := range st.GetConfig().GetNeedsRestart() {
+		out = append(out, key+" takes effect with the next start")
+	}
+	return out
 }

@@ -54,10 +54,13 @@ func (s *service) TailEvents(
 	if err != nil {
 		return err
 	}
-	beat := func() error { return stream.Send(&hostv1.TailEventsResponse{Cursor: at.String()}) }
-	if err := beat(); err != nil { // says that the stream is open, and where it is
+	beat := func(now bool) error {
+		return stream.Send(&hostv1.TailEventsResponse{Cursor: at.String(), CaughtUp: now})
+	}
+	if err := beat(false); err != nil { // says that the stream is open, and where it is
 		return err
 	}
+	caughtUp := false
 	poll, life := time.NewTicker(tailPoll), time.NewTicker(tailBeat)
 	defer poll.Stop()
 	defer life.Stop()
@@ -73,13 +76,19 @@ func (s *service) TailEvents(
 			at = position{after: last}
 			continue
 		}
+		if !caughtUp {
+			caughtUp = true
+			if err := beat(true); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.Daemon.Stopping():
 			return Refuse(connect.CodeUnavailable, "STOPPING", "the daemon stops: resume with the last cursor")
 		case <-life.C:
-			if err := beat(); err != nil {
+			if err := beat(false); err != nil {
 				return err
 			}
 		case <-poll.C:

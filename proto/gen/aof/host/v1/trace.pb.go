@@ -406,7 +406,9 @@ type TailEventsResponse struct {
 	// Optional. The inbound message that it belongs to, as it is now.
 	Message *Message `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// Optional. The delivery that it belongs to, as it is now, without its attempts.
-	Delivery      *Delivery `protobuf:"bytes,4,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	Delivery *Delivery `protobuf:"bytes,4,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Required. True in the sign of life that comes once everything before now was told.
+	CaughtUp      bool `protobuf:"varint,5,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -469,6 +471,13 @@ func (x *TailEventsResponse) GetDelivery() *Delivery {
 	return nil
 }
 
+func (x *TailEventsResponse) GetCaughtUp() bool {
+	if x != nil {
+		return x.CaughtUp
+	}
+	return false
+}
+
 var File_aof_host_v1_trace_proto protoreflect.FileDescriptor
 
 const file_aof_host_v1_trace_proto_rawDesc = "" +
@@ -507,12 +516,13 @@ const file_aof_host_v1_trace_proto_rawDesc = "" +
 	"\aaccount\x18\x04 \x01(\tR\aaccount\x12\"\n" +
 	"\fconversation\x18\x05 \x01(\tR\fconversation\x12\x1f\n" +
 	"\vfailed_only\x18\x06 \x01(\bR\n" +
-	"failedOnly\"\xb3\x01\n" +
+	"failedOnly\"\xd0\x01\n" +
 	"\x12TailEventsResponse\x12\x16\n" +
 	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\"\n" +
 	"\x03hop\x18\x02 \x01(\v2\x10.aof.host.v1.HopR\x03hop\x12.\n" +
 	"\amessage\x18\x03 \x01(\v2\x14.aof.host.v1.MessageR\amessage\x121\n" +
-	"\bdelivery\x18\x04 \x01(\v2\x15.aof.host.v1.DeliveryR\bdeliveryB\xa1\x01\n" +
+	"\bdelivery\x18\x04 \x01(\v2\x15.aof.host.v1.DeliveryR\bdelivery\x12\x1b\n" +
+	"\tcaught_up\x18\x05 \x01(\bR\bcaughtUpB\xa1\x01\n" +
 	"\x0fcom.aof.host.v1B\n" +
 	"TraceProtoP\x01Z4github.com/aof-dev/aofd/proto/gen/aof/host/v1;hostv1\xa2\x02\x03AHX\xaa\x02\vAof.Host.V1\xca\x02\vAof\\Host\\V1\xe2\x02\x17Aof\\Host\\V1\\GPBMetadata\xea\x02\rAof::Host::V1b\x06proto3"
 
