@@ -43,8 +43,8 @@ func sendCommand() *cobra.Command {
 	cmd.Long = "send sends a message as the operator: into a conversation, or to a channel of a platform, which need not have\n" +
 		"written before. It goes the way of every answer: it is on disk when the command ends, keeps its place in the\n" +
 		"conversation, and is never sent twice blindly. With --wait the command waits for the platform's receipt."
-	cmd.Example = "  aofd send --to 'whatsapp/1065403/49151' 'Maintenance is over'\n" +
-		"  aofd send --platform whatsapp --channel 4915112345678 --wait delivered 'Hello'\n" +
+	cmd.Example = "  aofd send --to 'echo/bot/anna' 'Maintenance is over'\n" +
+		"  aofd send --platform echo --channel anna --wait delivered 'Hello'\n" +
 		"  aofd send --to KEY --json answer.json --dry-run"
 	f := cmd.Flags()
 	f.StringVar(&r.Conversation, "to", "", "key of a conversation, as `aofd conversations` shows it")
