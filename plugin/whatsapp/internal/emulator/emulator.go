@@ -1,52 +1,107 @@
 package emulator
 
 import (
-	"context"
+	"encoding/json"
 	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/clock"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/fault"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/hook"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/journal"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/world"
 )
 
 // Emulator is Meta's side and the phones. It may be used by many goroutines. Close it after use.
 type Emulator struct {
 	settings Settings
 	handler  http.Handler
-	history  *history
-	hub      *hub
-	client   *http.Client // posts the webhooks
+	graph    *http.ServeMux
+	linkKey  []byte       // signs the addresses of files
+	base     atomic.Value // string: where the emulator is, as the last caller named it
 
-	// ctx ends all work behind the requests: webhooks under way, status ladders and event streams. It is
-	// a field because that work outlives the request which began it.
-	ctx    context.Context
-	cancel context.CancelFunc
-	lanes  lanes
+	clock   *clock.Clock
+	journal *journal.Journal
+	world   *world.World
+	faults  *fault.Set
+	poster  *hook.Poster
+	calls   callLog
+	ladders gauge // status steps that are due
+
+	done      chan struct{} // closed when the emulator ends
+	closing   sync.Once
+	handshake handshakeState
+
+	mu      sync.Mutex
+	windows map[string]bool // chats for whose window's end a timer waits
 }
 
 // New returns an emulator that answers requests at once, for an httptest.Server or for Run.
 func New(s Settings) *Emulator {
-	ctx, cancel := context.WithCancel(context.Background())
 	e := &Emulator{
-		settings: s, history: newHistory(s.History), hub: newHub(), ctx: ctx, cancel: cancel,
-		lanes: lanes{waiting: map[string][]func(){}},
+		settings: s, clock: clock.New(), journal: journal.New(), linkKey: randomBytes(32), done: make(chan struct{}),
+		windows: map[string]bool{},
 	}
-	e.client = &http.Client{
-		Timeout: 10 * time.Second,
-		Transport: &http.Transport{
-			MaxConnsPerHost: 32, MaxIdleConnsPerHost: 32, IdleConnTimeout: 30 * time.Second,
-			ResponseHeaderTimeout: 10 * time.Second,
+	e.base.Store("http://" + s.Listen)
+	e.world = world.New(world.Config{
+		Business: world.Business{
+			PhoneNumberID: s.PhoneNumberID, DisplayNumber: s.DisplayNumber, AccountID: s.AccountID, Name: s.BusinessName,
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+		Bounds:   world.Bounds{Messages: s.History, MediaBytes: s.MediaBytes},
+		Settings: s.world(), Token: s.AccessToken, Now: e.clock.Now, Tell: e.journal.Add,
+	})
+	e.faults = fault.NewSet(e.world.Settings().Seed, func(f fault.Fault) { e.journal.Add("fault", f) })
+	e.poster = hook.New(hook.Config{
+		Address: s.Webhook, Secret: s.AppSecret, Account: s.AccountID, Clock: e.clock, Faults: e.faults,
+		Retry: func(tries int, since time.Duration) (time.Duration, bool) {
+			return e.world.Settings().Retry.Next(tries, since)
+		},
+		Tell: e.attempted,
+		Waiting: func(by int) {
+			e.world.Count(func(c *world.Counters) { c.Waiting += by })
+		},
+	})
+	e.handshake.State = "waiting"
 	e.handler = e.routes()
 	return e
 }
 
+// attempted tells of a try to deliver a webhook.
+func (e *Emulator) attempted(a hook.Attempt) {
+	if a.Status != 0 && a.Status != http.StatusOK {
+		e.world.Count(func(c *world.Counters) { c.RefusedWebhooks++ })
+	}
+	a.Body, a.Answer = "", ""
+	e.journal.Add("webhook", a)
+}
+
+// routes splits by path: the control API and the page have fixed ones, and all others are Meta's.
 func (e *Emulator) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/", e.notAPath)
-	mux.HandleFunc("POST /{version}/{phone}/messages", e.messages)
-	e.controlRoutes(mux)
-	pageRoutes(mux)
-	return guard(mux)
+	control, page := http.NewServeMux(), http.NewServeMux()
+	e.controlRoutes(control)
+	pageRoutes(page)
+	e.graph = http.NewServeMux()
+	e.graphRoutes()
+	return e.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/_emulator/"):
+			control.ServeHTTP(w, r)
+		case r.URL.Path == attachments:
+			e.download(w, r)
+		case isPage(page, r):
+			page.ServeHTTP(w, r)
+		default:
+			e.serveGraph(w, r)
+		}
+	}))
+}
+
+func isPage(page *http.ServeMux, r *http.Request) bool {
+	_, pattern := page.Handler(r)
+	return pattern != ""
 }
 
 // ServeHTTP serves the Graph API, the control API and the page.
@@ -54,22 +109,93 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.handler
 
 // Close ends what is under way and waits for it. Webhooks that have not arrived are dropped.
 func (e *Emulator) Close() {
-	e.cancel()
-	e.lanes.close()
-	e.client.CloseIdleConnections()
+	e.closing.Do(func() { close(e.done) })
+	e.poster.Close()
+	e.clock.Close()
 }
 
-// pause waits for d; it reports false when the emulator ends first.
-func (e *Emulator) pause(d time.Duration) bool {
-	if d <= 0 {
-		return e.ctx.Err() == nil
-	}
+// Reset forgets everybody and everything. With settings, the changes of the settings too.
+func (e *Emulator) Reset(settings bool) {
+	e.clear()
+	e.world.Reset(settings)
+	e.faults.Reset(e.world.Settings().Seed)
+}
+
+// clear ends what waits for something.
+func (e *Emulator) clear() {
+	e.clock.Reset()
+	e.poster.Reset()
+	e.ladders.reset()
+	e.calls.reset()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.windows)
+}
+
+// exported is the whole state as one document.
+type exported struct {
+	Version int           `json:"version"`
+	Ahead   string        `json:"ahead"`
+	Faults  []fault.Fault `json:"faults"`
+	World   world.State   `json:"world"`
+}
+
+const exportVersion = 1
+
+// export returns the state as JSON.
+func (e *Emulator) export() (out []byte, err error) {
+	err = e.world.Export(func(s world.State) error {
+		out, err = json.Marshal(exported{exportVersion, e.clock.Ahead().String(), e.faults.List(), s})
+		return err //nolint:wrapcheck // the emulator's own types
+	})
+	return out, err
+}
+
+// pause waits for d in real time; it reports false when the emulator or the caller ends first.
+func (e *Emulator) pause(d time.Duration, gone <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-e.ctx.Done():
-		return false
+	case <-gone:
+	case <-e.done:
 	}
+	return false
+}
+
+// gauge counts what is under way.
+type gauge struct {
+	mu      sync.Mutex
+	n       int
+	changed chan struct{}
+}
+
+func (g *gauge) add(by int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n = max(g.n+by, 0)
+	if g.changed != nil {
+		close(g.changed)
+		g.changed = nil
+	}
+}
+
+func (g *gauge) reset() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n = 0
+}
+
+// busy returns nil when nothing is under way, else what is closed when that may have changed.
+func (g *gauge) busy() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.n == 0 {
+		return nil
+	}
+	if g.changed == nil {
+		g.changed = make(chan struct{})
+	}
+	return g.changed
 }

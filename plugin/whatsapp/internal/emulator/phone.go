@@ -2,164 +2,255 @@ package emulator
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/hook"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/phone"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/world"
 )
 
-// ErrBusy says that too many webhooks wait for the daemon.
-var ErrBusy = errors.New("too many webhooks wait for the daemon, or the emulator is closed")
+// Action is what somebody does on a phone; see API.md.
+type Action = phone.Action
 
-// The kinds of what a phone sends.
-const (
-	TypedText   = "text"
-	TappedReply = "button_reply"
-	TappedRow   = "list_reply"
-)
+// ErrBusy says that too many webhooks wait to be taken.
+var ErrBusy = hook.ErrBusy
 
-// Typed is what somebody typed or tapped on a phone, the body of POST /_emulator/send.
-type Typed struct {
-	From string `json:"from"`
-	Name string `json:"name,omitempty"` // the profile's; empty takes that of the settings
-	Type string `json:"type"`           // text, button_reply or list_reply
-	Text string `json:"text,omitempty"`
-	// ReplyID, Title and Description are those of the button or the row. On a text, which has no such id,
-	// ReplyID is another name for MessageID.
-	ReplyID     string `json:"id,omitempty"`
-	Title       string `json:"title,omitempty"`
-	Description string `json:"description,omitempty"`
-	// Context is the message that the button is on, or that a text quotes.
-	Context string `json:"context,omitempty"`
-	// MessageID forces the id of the message, to post a duplicate; empty makes a new one.
-	MessageID string `json:"message_id,omitempty"`
-	// Timestamp, in Unix seconds, forces when it was sent; 0 is now.
-	Timestamp int64 `json:"timestamp,omitempty"`
+// value is what a webhook of the field messages carries.
+type value struct {
+	Product  string            `json:"messaging_product"`
+	Metadata metadata          `json:"metadata"`
+	Contacts []contact         `json:"contacts,omitempty"`
+	Messages []json.RawMessage `json:"messages,omitempty"`
+	Statuses []status          `json:"statuses,omitempty"`
 }
 
-// inbound is a message as a webhook carries it.
-type inbound struct {
-	Context     *inboundContext     `json:"context,omitempty"`
-	From        string              `json:"from,omitempty"`
-	FromUserID  string              `json:"from_user_id,omitempty"`
-	ID          string              `json:"id"`
-	Timestamp   string              `json:"timestamp"`
-	Type        string              `json:"type"`
-	Text        *inboundText        `json:"text,omitempty"`
-	Interactive *inboundInteractive `json:"interactive,omitempty"`
+type metadata struct {
+	DisplayNumber string `json:"display_phone_number"`
+	PhoneNumberID string `json:"phone_number_id"`
 }
 
-type inboundContext struct {
-	From string `json:"from"`
-	ID   string `json:"id"`
+type contact struct {
+	Profile  *profile `json:"profile,omitempty"`
+	WaID     string   `json:"wa_id,omitempty"`
+	UserID   string   `json:"user_id,omitempty"`
+	Identity string   `json:"identity_key_hash,omitempty"`
 }
 
-type inboundText struct {
-	Body string `json:"body"`
+type profile struct {
+	Name     string `json:"name,omitempty"`
+	Username string `json:"username,omitempty"`
 }
 
-type inboundInteractive struct {
-	Type        string `json:"type"`
-	ButtonReply *tap   `json:"button_reply,omitempty"`
-	ListReply   *tap   `json:"list_reply,omitempty"`
+// value returns the value of a webhook as plain JSON.
+func (e *Emulator) value(v value) json.RawMessage {
+	v.Product = product
+	v.Metadata = metadata{DisplayNumber: e.settings.DisplayNumber, PhoneNumberID: e.settings.PhoneNumberID}
+	return phone.Plain(v)
 }
 
-type tap struct {
-	ID          string `json:"id"`
-	Title       string `json:"title"`
-	Description string `json:"description,omitempty"`
-}
-
-func (t Typed) check() error {
-	switch {
-	case !isUser(t.From):
-		return fmt.Errorf("from %.40q is no phone number in digits, with the country code", t.From)
-	case t.Type == TypedText && t.Text == "":
-		return errors.New("text is empty")
-	case t.Type == TypedText && length(t.Text) > maxText:
-		return fmt.Errorf("text is longer than the %d characters that a phone sends", maxText)
-	case t.Type == TypedText:
-		return nil
-	case t.Type != TappedReply && t.Type != TappedRow:
-		return fmt.Errorf("type %.40q is none of %s, %s, %s", t.Type, TypedText, TappedReply, TappedRow)
-	case t.ReplyID == "" || t.Title == "":
-		return fmt.Errorf("%s needs an id and a title", t.Type)
+// contactOf says who a message is from or for.
+func (e *Emulator) contactOf(p world.Person) contact {
+	c := contact{WaID: p.Shown(), UserID: e.shownUserID(p), Identity: p.Identity}
+	if p.Name != "" || p.Username != "" {
+		c.Profile = &profile{p.Name, p.Username}
 	}
-	return nil
+	return c
 }
 
-// Send sends what somebody typed or tapped, and returns the id of the message. The webhook is posted after
+// shownUserID is the user id as webhooks tell it.
+func (e *Emulator) shownUserID(p world.Person) string {
+	if e.world.Settings().UserIDs || p.Shown() == "" {
+		return p.UserID
+	}
+	return ""
+}
+
+// Send does what somebody does on a phone, and returns the id of the message. The webhook is posted after
 // the call returns.
-func (e *Emulator) Send(t Typed) (id string, err error) {
-	if err := t.check(); err != nil {
-		return "", err
-	}
-	if t.Type == TypedText && t.MessageID == "" {
-		t.MessageID = t.ReplyID
-	}
-	if t.Name == "" {
-		t.Name = e.settings.UserName
-	}
-	if !e.lanes.take() {
+func (e *Emulator) Send(a Action) (id string, err error) {
+	if !e.poster.Room() {
 		return "", ErrBusy
 	}
-	m, err := e.write(t)
-	if err != nil {
-		e.lanes.leave()
-		return "", err
+	if a.Name == "" && strings.TrimPrefix(a.From, "+") == e.settings.User {
+		if _, err := e.world.Person(e.settings.User); err != nil {
+			a.Name = e.settings.UserName // it comes to be now
+		}
 	}
-	body := e.envelope(value{
-		Contacts: []contact{contactOf(t.From, t.Name)}, Messages: []json.RawMessage{m.Body},
-	})
-	e.lanes.inOrder(t.From, func() { e.deliver(m.ID, body) })
-	return m.ID, nil
+	d, err := e.world.Act(a, e.link)
+	if err != nil {
+		return "", err //nolint:wrapcheck // it says all
+	}
+	m := d.Message
+	v := value{Contacts: []contact{e.contactOf(d.Person)}, Messages: []json.RawMessage{m.Body}}
+	e.watchWindow(m.Chat)
+	return m.ID, e.poster.Submit(e.inbound(m, v, d.Person.Names()))
 }
 
-// write makes the message and puts it into the chat. One whose id is there goes out again as it was.
-func (e *Emulator) write(t Typed) (Message, error) {
-	id, at := t.MessageID, time.Now().UTC()
-	if id == "" {
-		id = newID()
+// inbound is the webhook of a message of a phone.
+func (e *Emulator) inbound(m world.Message, v value, names []string) *hook.Update {
+	return &hook.Update{
+		Lane: m.Chat, What: "message " + m.ID, Field: "messages", Value: e.value(v), User: names, Type: phoneType(m),
+		Posted: func() { e.world.Posted(m.ID) },
+		Taken: func() {
+			e.world.Taken(m.ID, "")
+			e.world.Count(func(c *world.Counters) { c.Taken++ })
+		},
+		GivenUp: func(problem string) {
+			e.world.Taken(m.ID, problem)
+			e.world.Count(func(c *world.Counters) { c.GivenUp++ })
+		},
 	}
-	if t.Timestamp != 0 {
-		at = time.Unix(t.Timestamp, 0).UTC()
-	}
-	in := inbound{ID: id, Timestamp: strconv.FormatInt(at.Unix(), 10), Type: "interactive", From: t.From}
-	if address.IsUserID(t.From) {
-		in.From, in.FromUserID = "", t.From
-	}
-	if t.Context != "" {
-		in.Context = &inboundContext{From: e.settings.DisplayNumber, ID: t.Context}
-	}
-	switch t.Type {
-	case TypedText:
-		in.Type, in.Text = "text", &inboundText{t.Text}
-	case TappedReply:
-		in.Interactive = &inboundInteractive{Type: t.Type, ButtonReply: &tap{ID: t.ReplyID, Title: t.Title}}
-	case TappedRow:
-		in.Interactive = &inboundInteractive{Type: t.Type, ListReply: &tap{t.ReplyID, t.Title, t.Description}}
-	}
-	m, added := e.history.add(Message{
-		ID: id, User: t.From, Direction: FromUser, At: at, State: StateSending, Body: plainJSON(in),
-	})
-	if !added && (m.Direction != FromUser || m.User != t.From) {
-		return Message{}, fmt.Errorf("message_id %.80q is a message of somebody else", id)
-	}
-	e.hub.changed()
-	return m, nil
 }
 
-func (e *Emulator) deliver(id string, body []byte) {
-	err := e.post(body, "the message "+id, func() { e.history.posted(id) })
-	if err != nil {
-		e.history.advance(id, StateNotDelivered, err.Error())
-	} else {
-		e.history.advance(id, StateDelivered, "")
+// phoneType returns the type of a message as its body says it.
+func phoneType(m world.Message) string {
+	var b struct {
+		Type string `json:"type"`
 	}
-	e.hub.changed()
+	_ = json.Unmarshal(m.Body, &b) // without a type it is a text
+	if b.Type == "" {
+		return phone.Text
+	}
+	return b.Type
+}
+
+// watchWindow tells of a chat when its window closes.
+func (e *Emulator) watchWindow(chat string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.windows[chat] {
+		return
+	}
+	e.windows[chat] = true
+	e.clock.After(world.WindowFor, func() { e.windowEnds(chat) })
+}
+
+func (e *Emulator) windowEnds(chat string) {
+	v := e.world.ChatOf(chat, 0, "")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.windows, chat)
+	if v.Window.Open { // somebody wrote since
+		e.windows[chat] = true
+		e.clock.After(v.Window.Until.Sub(e.clock.Now()), func() { e.windowEnds(chat) })
+		return
+	}
+	e.world.TellChat(chat)
 }
 
 // Chat returns the conversation with a user, as far as it is kept.
-func (e *Emulator) Chat(user string) Chat { return e.history.chat(user, time.Now()) }
+func (e *Emulator) Chat(user string) world.View { return e.world.ChatOf(user, e.settings.History, "") }
+
+// system tells the business of a change of a person, as a message without contacts.
+func (e *Emulator) system(p world.Person, from string, part map[string]any) {
+	m := map[string]any{
+		"id": e.world.NewID(), "timestamp": unix(e.clock.Now()), "type": "system", "system": part,
+	}
+	if from != "" {
+		m["from"] = from
+	}
+	e.tell(p, "messages", phone.Plain(map[string]any{
+		"messaging_product": product,
+		"metadata":          metadata{e.settings.DisplayNumber, e.settings.PhoneNumberID},
+		"messages":          []any{m},
+	}), "system message of "+p.ID)
+}
+
+// tell posts a webhook about a person, after what was said before.
+func (e *Emulator) tell(p world.Person, field string, v json.RawMessage, what string) {
+	e.submit(&hook.Update{Lane: p.ID, What: what, Field: field, Value: v, User: p.Names(), Type: "system"})
+}
+
+// account posts a webhook about the account.
+func (e *Emulator) account(field string, v any, what string) {
+	e.submit(&hook.Update{Lane: field, What: what, Field: field, Value: phone.Plain(v), Time: e.clock.Now().Unix()})
+}
+
+func (e *Emulator) submit(u *hook.Update) {
+	if err := e.poster.Submit(u); err != nil {
+		u.What += " (dropped: " + err.Error() + ")"
+		e.journal.Add("webhook", hook.Attempt{What: u.What, Field: u.Field, Problem: err.Error(), At: e.clock.Now()})
+	}
+}
+
+// changeNumber gives a person another number, and with it another user id, and tells the business.
+func (e *Emulator) changeNumber(name, number string) (world.Person, error) {
+	after, before, err := e.world.ChangePerson(name, func(p *world.Person) error {
+		p.Phone, p.UserID = number, e.world.NewUserID(*p)
+		return nil
+	})
+	if err != nil {
+		return after, err //nolint:wrapcheck // it says all
+	}
+	if before.Shown() != "" {
+		e.system(after, before.Phone, map[string]any{
+			"body": "User " + before.Name + " changed from " + before.Phone + " to " + after.Phone,
+			"type": "user_changed_number", "wa_id": after.Phone,
+		})
+	}
+	e.tellUserID(before, after)
+	return after, nil
+}
+
+// changeUserID gives a person another user id and tells the business.
+func (e *Emulator) changeUserID(name, id string) (world.Person, error) {
+	after, before, err := e.world.ChangePerson(name, func(p *world.Person) error {
+		if p.UserID = id; id == "" {
+			p.UserID = e.world.NewUserID(*p)
+		}
+		return nil
+	})
+	if err != nil {
+		return after, err //nolint:wrapcheck // it says all
+	}
+	e.tellUserID(before, after)
+	return after, nil
+}
+
+func (e *Emulator) tellUserID(before, after world.Person) {
+	if before.UserID == after.UserID || e.shownUserID(before) == "" {
+		return
+	}
+	part := map[string]any{
+		"body": "User " + before.Name + " changed from " + before.UserID + " to " + after.UserID,
+		"type": "user_changed_user_id", "user_id": after.UserID,
+	}
+	update := map[string]any{
+		"detail": "The user id has changed", "timestamp": unix(e.clock.Now()),
+		"user_id": map[string]string{"previous": before.UserID, "current": after.UserID},
+	}
+	if after.Shown() != "" {
+		part["wa_id"], update["wa_id"] = after.Phone, after.Phone
+	}
+	e.system(after, "", part)
+	e.tell(after, "user_id_update", phone.Plain(map[string]any{
+		"messaging_product": product, "metadata": metadata{e.settings.DisplayNumber, e.settings.PhoneNumberID},
+		"user_id_update": []any{update},
+	}), "user_id_update of "+after.ID)
+}
+
+// tellMarketing tells the business that a person stopped or resumed marketing messages.
+func (e *Emulator) tellMarketing(p world.Person) {
+	word, detail := "stop", "User requested to stop marketing messages"
+	if p.Marketing {
+		word, detail = "resume", "User requested to resume marketing messages"
+	}
+	preference := map[string]any{
+		"detail": detail, "category": "marketing_messages", "value": word, "timestamp": e.clock.Now().Unix(),
+	}
+	if p.Shown() != "" {
+		preference["wa_id"] = p.Phone
+	}
+	if id := e.shownUserID(p); id != "" {
+		preference["user_id"] = id
+	}
+	e.tell(p, "user_preferences", phone.Plain(map[string]any{
+		"messaging_product": product, "metadata": metadata{e.settings.DisplayNumber, e.settings.PhoneNumberID},
+		"contacts": []contact{e.contactOf(p)}, "user_preferences": []any{preference},
+	}), "user_preferences of "+p.ID)
+}
+
+// unix is a time as Meta writes most of them.
+func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

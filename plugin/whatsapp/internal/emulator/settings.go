@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/span"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/world"
 )
 
 // Settings of an Emulator.
 type Settings struct {
-	Listen        string // host:port on the loopback interface; only Run uses it
+	Listen        string // host:port; only Run uses it
+	ControlToken  string // opens the control API and the page on another interface than the loopback
 	Webhook       string // where the webhooks go
 	PhoneNumberID string // the business's number, as the API names it
 	DisplayNumber string // the same, as people name it
@@ -22,17 +25,21 @@ type Settings struct {
 	VerifyToken   string
 	AppSecret     string
 	User          string // whose phone the page shows first
-	UserName      string // the profile name of every phone
+	UserName      string // that person's profile name
+	BusinessName  string
 
 	// StatusDelay is the time before each of "sent", "delivered" and "read"; 0 is none.
 	StatusDelay time.Duration
-	// Tries is how often a webhook is posted before it counts as not delivered.
+	// Tries is how often a webhook is posted before it counts as not delivered; 0 is for a week.
 	Tries int
 	// RetryDelay is the pause after the first failure. It doubles up to MaxRetryDelay.
 	RetryDelay    time.Duration
 	MaxRetryDelay time.Duration
-	// History is how many messages are kept, over all chats.
-	History int
+	// History is how many messages are kept, over all chats, and MediaBytes how much of media.
+	History    int
+	MediaBytes int64
+	// Seed of ids and of faults with a probability; 0 draws one.
+	Seed uint64
 }
 
 // Defaults returns settings that fit the demo configuration. The secrets in them are well known and open
@@ -49,11 +56,28 @@ func Defaults() Settings {
 		AppSecret:     "demo-app-secret",
 		User:          "4915112345678",
 		UserName:      "Demo Phone",
+		BusinessName:  "Demo Business",
 		StatusDelay:   200 * time.Millisecond,
-		Tries:         20,
 		RetryDelay:    100 * time.Millisecond,
 		MaxRetryDelay: 2 * time.Second,
-		History:       1000,
+		History:       5000,
+		MediaBytes:    256 << 20,
+	}
+}
+
+// horizon is how long Meta tries.
+const horizon = 7 * 24 * time.Hour
+
+// world returns what can be changed later.
+func (s Settings) world() world.Settings {
+	return world.Settings{
+		StatusDelay: span.Span(s.StatusDelay), Reads: world.Auto, Window: world.Async, PairRate: true, Throughput: 80,
+		Tier: "TIER_250", UnknownFields: world.Refuse, Strangers: world.Accept, UserIDs: true,
+		TemplateReview: world.Approve, Seed: s.Seed,
+		Retry: world.Retry{
+			First: span.Span(max(s.RetryDelay, time.Millisecond)), Most: span.Span(max(s.MaxRetryDelay, s.RetryDelay, time.Millisecond)),
+			Horizon: span.Span(horizon), Tries: s.Tries,
+		},
 	}
 }
 
@@ -68,28 +92,36 @@ func (s Settings) Check() error {
 		return fmt.Errorf("--phone-number-id %q is not made of digits", s.PhoneNumberID)
 	case s.AccessToken == "" || s.VerifyToken == "" || s.AppSecret == "":
 		return errors.New("--access-token, --verify-token and --app-secret must not be empty")
-	case !isUser(s.User):
+	case !world.IsUser(s.User):
 		return fmt.Errorf("--user %q is no phone number in digits, with the country code", s.User)
 	case s.StatusDelay < 0 || s.RetryDelay < 0 || s.MaxRetryDelay < 0:
 		return errors.New("a delay must not be negative")
-	case s.Tries < 1 || s.History < 1:
-		return errors.New("the tries and the history must be at least 1")
+	case s.Tries < 0 || s.History < 1 || s.MediaBytes < 0:
+		return errors.New("the tries must not be negative, and the history must be at least 1")
+	case s.Seed > 1<<53:
+		return errors.New("--seed is larger than 2^53")
 	}
 	return nil
 }
 
-// checkListen refuses an address that other machines could reach.
-func checkListen(listen string) error {
-	host, _, err := net.SplitHostPort(listen)
+// checkListen refuses an address that other machines could reach, unless a token keeps them out.
+func (s Settings) checkListen() error {
+	host, _, err := net.SplitHostPort(s.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen %q is not host:port", listen)
+		return fmt.Errorf("--listen %q is not host:port", s.Listen)
 	}
-	if !isLoopback(host) {
-		return fmt.Errorf("--listen %q: only the loopback interface is allowed, such as 127.0.0.1:4004, "+
-			"as whoever reaches the emulator speaks in the name of any phone number", listen)
+	if !isLoopback(host) && s.ControlToken == "" {
+		return fmt.Errorf("--listen %q: only the loopback interface is allowed, such as 127.0.0.1:4004, as whoever "+
+			"reaches the emulator speaks in the name of any phone number; --control-token opens others", s.Listen)
+	}
+	if n := len(s.ControlToken); n > 0 && n < minToken {
+		return fmt.Errorf("--control-token has %d characters, it needs at least %d", n, minToken)
 	}
 	return nil
 }
+
+// minToken keeps a token from being guessed.
+const minToken = 16
 
 func isLoopback(host string) bool {
 	if host == "localhost" {
@@ -97,9 +129,4 @@ func isLoopback(host string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback()
-}
-
-// isUser reports whether s names a person: a phone number in digits, or a user id.
-func isUser(s string) bool {
-	return address.IsUserID(s) || address.IsDigits(s) && len(s) >= 7 && len(s) <= 15
 }

@@ -231,10 +231,10 @@ new ResizeObserver(() => {
   if (atEnd) toEnd();
 }).observe(scroller);
 
-const settings = await call("settings");
+const settings = await call("state");
 become(new URL(location.href).searchParams.get("user") || settings.user);
 const events = new EventSource("/_emulator/events");
-events.addEventListener("change", refresh);
+for (const kind of ["message", "removed", "chat", "reset"]) events.addEventListener(kind, refresh);
 events.addEventListener("open", () => {
   connected = true;
   presence();

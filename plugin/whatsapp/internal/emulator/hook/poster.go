@@ -1,0 +1,630 @@
+// Package hook delivers webhooks as Meta does: signed, again and again until they are taken, and with the
+// mishaps that somebody asked for.
+package hook
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/clock"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/fault"
+)
+
+const (
+	// maxWaiting bounds what waits to be taken, so that a receiver that is down does not fill the memory.
+	maxWaiting = 5000
+	// maxDrain is what is read of an answer so that its connection can be used again.
+	maxDrain = 64 << 10
+	// patience is how long a held back webhook waits for what it waits for.
+	patience = 30 * time.Second
+	// answerTime is how long Meta waits for an answer.
+	answerTime = 10 * time.Second
+	pieces     = 5
+)
+
+// ErrBusy says that too many webhooks wait to be taken.
+var ErrBusy = errors.New("too many webhooks wait to be taken, or the emulator is closed")
+
+// Config of a Poster.
+type Config struct {
+	Address string // where the webhooks go
+	Secret  string
+	Account string
+	Clock   *clock.Clock
+	Faults  *fault.Set
+	// Retry returns the pause after so many tries since a first one, or false when it is over.
+	Retry func(tries int, since time.Duration) (time.Duration, bool)
+	// Tell gets each attempt.
+	Tell func(Attempt)
+	// Waiting gets the change of the number of webhooks that wait.
+	Waiting func(by int)
+}
+
+// Update is one thing that a webhook tells.
+type Update struct {
+	Lane  string // those of a lane arrive in order
+	What  string // in words, for people
+	Field string
+	Value json.RawMessage // compact JSON
+	Raw   []byte          // a whole body instead of field and value
+	Time  int64           // of the entry; 0 is none
+	User  []string        // all names of the person, for faults
+	Type  string          // of the message, or "status", for faults
+	// Posted is called before each try, Taken once it was taken, GivenUp when there are no more tries. Each
+	// may be nil.
+	Posted  func()
+	Taken   func()
+	GivenUp func(problem string)
+}
+
+// Poster delivers. It may be used by many goroutines. Close it after use.
+type Poster struct {
+	config Config
+	client *http.Client
+	log    log
+
+	//nolint:containedctx // deliveries outlive the request that began them
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	lanes   map[string][]*delivery // a key is there while its first one is under way or waits
+	held    map[string][]*delivery // by lane, until the next one of it was taken
+	batches map[string]*batch      // by fault
+	count   int                    // of what was submitted and is not over
+	parked  int                    // of those, what a fault holds back
+	last    int
+	closed  bool
+	busy    sync.WaitGroup
+	changed chan struct{} // closed and replaced when count changes
+	epoch   int           // rises with each reset: what is older is void
+}
+
+type batch struct {
+	waiting []*delivery
+	size    int
+	shape   string
+}
+
+// delivery is one POST, until it is taken.
+type delivery struct {
+	id      int
+	epoch   int
+	lane    string
+	updates []*Update
+	shape   string
+	tries   int
+	first   time.Time
+	faults  []fault.Fault // of its first try
+	names   string
+	copyOf  []byte // the bytes of a repetition
+}
+
+// New returns a poster.
+func New(c Config) *Poster {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Poster{
+		config: c, ctx: ctx, cancel: cancel, lanes: map[string][]*delivery{}, held: map[string][]*delivery{},
+		batches: map[string]*batch{}, changed: make(chan struct{}),
+		client: &http.Client{
+			Timeout: answerTime,
+			Transport: &http.Transport{
+				MaxConnsPerHost: 32, MaxIdleConnsPerHost: 32, IdleConnTimeout: 30 * time.Second,
+				ResponseHeaderTimeout: answerTime,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// Close ends what is under way and waits for it. What was not taken is dropped. Close the clock after it.
+func (p *Poster) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.cancel()
+	p.busy.Wait()
+	p.client.CloseIdleConnections()
+}
+
+// Reset drops what was not taken, and the log. Reset the clock first.
+func (p *Poster) Reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.epoch++
+	clear(p.lanes)
+	clear(p.held)
+	clear(p.batches)
+	p.config.Waiting(-p.count)
+	p.count, p.parked = 0, 0
+	p.wake()
+	p.log.reset()
+}
+
+// Room reports whether one more update can wait.
+func (p *Poster) Room() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.closed && p.count < maxWaiting
+}
+
+// Submit delivers an update, beside the caller.
+func (p *Poster) Submit(u *Update) error { return p.submit(u, false) }
+
+// Deliver delivers an update before it returns, when nothing of its lane waits and no fault holds it back.
+func (p *Poster) Deliver(u *Update) error { return p.submit(u, true) }
+
+func (p *Poster) submit(u *Update, here bool) error {
+	p.mu.Lock()
+	if p.closed || p.count >= maxWaiting {
+		p.mu.Unlock()
+		return ErrBusy
+	}
+	p.last++
+	d := &delivery{id: p.last, epoch: p.epoch, lane: u.Lane, updates: []*Update{u}, shape: shapeValue}
+	p.enter(1)
+	p.mu.Unlock()
+	if p.mishap(d) {
+		return nil
+	}
+	p.queue(d, here)
+	return nil
+}
+
+// enter changes the number of what is not over. The caller holds the lock.
+func (p *Poster) enter(by int) {
+	p.count += by
+	p.config.Waiting(by)
+	p.wake()
+}
+
+func (p *Poster) wake() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// mishap applies the faults to what was just submitted; it reports whether one of them holds it back.
+func (p *Poster) mishap(d *delivery) (heldBack bool) {
+	u := d.updates[0]
+	deed := fault.Deed{On: fault.OnWebhook, User: u.User, Type: u.Type, Field: u.Field}
+	d.faults = p.config.Faults.Strike(deed, fault.Duplicate, fault.Split, fault.BadSignature, fault.NoSignature,
+		fault.Truncated, fault.Huge, fault.Unknown, fault.Lost)
+	for _, f := range d.faults {
+		d.names = join(d.names, f.Do)
+	}
+	for _, f := range p.config.Faults.Strike(deed, fault.Delay, fault.Reorder, fault.Batch) {
+		d.names = join(d.names, f.Do)
+		if !heldBack {
+			p.hold(d, f)
+		}
+		heldBack = true
+	}
+	return heldBack
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + ", " + b
+}
+
+func (p *Poster) hold(d *delivery, f fault.Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.parked++
+	wait := time.Duration(f.After)
+	if wait == 0 {
+		wait = patience
+	}
+	switch f.Do {
+	case fault.Delay:
+		d.lane = fmt.Sprint("delayed ", d.id) // it holds up nobody
+		p.config.Clock.After(time.Duration(f.After), func() { p.release(d) })
+	case fault.Reorder:
+		lane := d.lane
+		p.held[lane] = append(p.held[lane], d)
+		p.config.Clock.After(wait, func() {
+			if p.unhold(lane, d) {
+				p.release(d)
+			}
+		})
+	case fault.Batch:
+		p.collect(d, f, wait)
+	}
+}
+
+// collect puts a delivery into the batch of a fault, which goes out when it is full. The caller holds the
+// lock.
+func (p *Poster) collect(d *delivery, f fault.Fault, wait time.Duration) {
+	b := p.batches[f.ID]
+	if b == nil {
+		b = &batch{size: max(f.Size, 1), shape: f.Shape}
+		if f.Size == 0 {
+			b.size = 3
+		}
+		p.batches[f.ID] = b
+		p.config.Clock.After(wait, func() { p.flush(f.ID, b) })
+	}
+	if b.waiting = append(b.waiting, d); len(b.waiting) >= b.size {
+		p.config.Clock.After(0, func() { p.flush(f.ID, b) })
+	}
+}
+
+// flush sends a batch.
+func (p *Poster) flush(id string, b *batch) {
+	p.mu.Lock()
+	if p.batches[id] != b {
+		p.mu.Unlock()
+		return
+	}
+	delete(p.batches, id)
+	d := b.waiting[0]
+	d.shape = b.shape
+	if d.shape == "" {
+		d.shape = shapeValue
+	}
+	for _, o := range b.waiting[1:] {
+		d.updates = append(d.updates, o.updates...)
+		d.faults = append(d.faults, o.faults...)
+	}
+	p.parked -= len(b.waiting) - 1
+	p.mu.Unlock()
+	p.release(d)
+}
+
+// unhold takes a delivery from those that wait for the next one; ok is false when it is not there any more.
+func (p *Poster) unhold(lane string, d *delivery) (ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, o := range p.held[lane] {
+		if o == d {
+			p.held[lane] = append(p.held[lane][:i:i], p.held[lane][i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// release sends what was held back.
+func (p *Poster) release(d *delivery) {
+	p.mu.Lock()
+	if d.epoch == p.epoch {
+		p.parked--
+		p.wake()
+	}
+	p.mu.Unlock()
+	p.queue(d, true)
+}
+
+// queue puts a delivery at the end of its lane. Here says that the caller's goroutine may do the work.
+func (p *Poster) queue(d *delivery, here bool) {
+	p.mu.Lock()
+	if p.closed || d.epoch != p.epoch {
+		p.mu.Unlock()
+		return
+	}
+	lane, running := p.lanes[d.lane]
+	p.lanes[d.lane] = append(lane, d)
+	if running {
+		p.mu.Unlock()
+		return
+	}
+	p.busy.Add(1)
+	p.mu.Unlock()
+	if here {
+		p.run(d.lane, d.epoch)
+		return
+	}
+	go p.run(d.lane, d.epoch)
+}
+
+// run works off a lane until it is empty, its first one has to wait, or a reset made it void.
+func (p *Poster) run(lane string, epoch int) {
+	defer p.busy.Done()
+	for {
+		d := p.firstOf(lane, epoch)
+		if d == nil {
+			return
+		}
+		if pause, over := p.try(d); !over {
+			p.config.Clock.After(pause, func() { p.again(lane, d) })
+			return
+		}
+		p.pop(lane, d)
+	}
+}
+
+// firstOf returns what a lane delivers next; nil ends its goroutine.
+func (p *Poster) firstOf(lane string, epoch int) *delivery {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || epoch != p.epoch {
+		return nil
+	}
+	if len(p.lanes[lane]) == 0 {
+		delete(p.lanes, lane)
+		return nil
+	}
+	return p.lanes[lane][0]
+}
+
+// again goes on with a lane whose first one has waited.
+func (p *Poster) again(lane string, d *delivery) {
+	p.mu.Lock()
+	if p.closed || d.epoch != p.epoch {
+		p.mu.Unlock()
+		return
+	}
+	p.busy.Add(1)
+	p.mu.Unlock()
+	p.run(lane, d.epoch)
+}
+
+func (p *Poster) pop(lane string, d *delivery) {
+	p.mu.Lock()
+	var free []*delivery
+	if d.epoch == p.epoch {
+		p.lanes[lane] = p.lanes[lane][1:]
+		p.enter(-len(d.updates))
+		free = p.held[lane]
+		delete(p.held, lane)
+	}
+	p.mu.Unlock()
+	for _, h := range free { // the one after those that were reordered was taken
+		p.release(h)
+	}
+}
+
+// try posts a delivery once. over is true when it was taken or given up.
+func (p *Poster) try(d *delivery) (pause time.Duration, over bool) {
+	if d.tries++; d.tries == 1 {
+		d.first = p.config.Clock.Now()
+	}
+	for _, u := range d.updates {
+		call(u.Posted)
+	}
+	body, a := p.once(d)
+	if a.Problem == "" {
+		p.tell(a)
+		for _, u := range d.updates {
+			call(u.Taken)
+		}
+		p.repeat(d, body)
+		return 0, true
+	}
+	if p.ctx.Err() != nil {
+		return 0, true
+	}
+	pause, more := p.config.Retry(d.tries, p.config.Clock.Now().Sub(d.first))
+	if more {
+		next := p.config.Clock.Now().Add(pause)
+		a.NextAt = &next
+	}
+	p.tell(a)
+	if more {
+		return pause, false
+	}
+	for _, u := range d.updates {
+		if u.GivenUp != nil {
+			u.GivenUp(a.Problem)
+		}
+	}
+	return 0, true
+}
+
+func call(f func()) {
+	if f != nil {
+		f()
+	}
+}
+
+func (p *Poster) tell(a Attempt) {
+	p.config.Tell(p.log.add(a))
+}
+
+// repeat sends the copies that a fault asks for.
+func (p *Poster) repeat(d *delivery, body []byte) {
+	for _, f := range d.faults {
+		if f.Do != fault.Duplicate {
+			continue
+		}
+		for range max(f.Copies, 1) {
+			p.config.Clock.After(time.Duration(f.After), func() { p.copy(d, body) })
+		}
+	}
+}
+
+// copy posts the same bytes once more, whatever comes of it.
+func (p *Poster) copy(d *delivery, body []byte) {
+	p.mu.Lock()
+	if p.closed || d.epoch != p.epoch {
+		p.mu.Unlock()
+		return
+	}
+	p.busy.Add(1)
+	p.enter(1)
+	p.mu.Unlock()
+	defer p.busy.Done()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if d.epoch == p.epoch {
+			p.enter(-1)
+		}
+	}()
+	for _, u := range d.updates {
+		call(u.Posted)
+	}
+	_, a := p.once(&delivery{id: d.id, updates: d.updates, tries: 1, names: fault.Duplicate, copyOf: body})
+	p.tell(a)
+}
+
+// once posts and says what came of it. A problem is why the webhook counts as not taken.
+func (p *Poster) once(d *delivery) (body []byte, a Attempt) {
+	u := d.updates[0]
+	a = Attempt{Webhook: d.id, Try: d.tries, At: p.config.Clock.Now(), What: u.What, Field: u.Field}
+	if n := len(d.updates); n > 1 {
+		a.What = fmt.Sprintf("%d updates, the first is the %s", n, u.What)
+	}
+	body = d.copyOf
+	if body == nil {
+		body = p.body(d)
+	}
+	sent, signature, slow, lost := body, Sign(p.config.Secret, body), time.Duration(0), false
+	if d.tries == 1 {
+		a.Fault = d.names
+		sent, signature, slow, lost = p.spoil(d, body, signature)
+	}
+	a.Size, a.Signature, a.Body = len(sent), signature, string(sent)
+	began := time.Now()
+	status, answer, err := p.post(sent, signature, slow)
+	a.Took, a.Status, a.Answer = time.Since(began).Round(100*time.Microsecond).String(), status, string(answer)
+	switch {
+	case err != nil:
+		a.Problem = err.Error()
+	case status != http.StatusOK:
+		a.Problem = fmt.Sprintf("the answer was %d", status)
+	case lost:
+		a.Problem = "the answer 200 was lost, as a fault asked"
+	}
+	return body, a
+}
+
+func (p *Poster) body(d *delivery) []byte {
+	if u := d.updates[0]; u.Raw != nil {
+		return u.Raw
+	}
+	body := wrap(p.config.Account, d.shape, d.updates)
+	for _, f := range d.faults {
+		if f.Do == fault.Unknown {
+			body = future(p.config.Account, d.updates[0], body)
+		}
+	}
+	body = Style(body)
+	for _, f := range d.faults {
+		if f.Do == fault.Huge {
+			body = grow(body)
+		}
+	}
+	return body
+}
+
+// spoil breaks the first try as the faults ask.
+func (p *Poster) spoil(d *delivery, body []byte, signature string) (sent []byte, header string, slow time.Duration, lost bool) {
+	sent, header = body, signature
+	for _, f := range d.faults {
+		switch f.Do {
+		case fault.BadSignature:
+			header = Sign(p.config.Secret+"?", body)
+		case fault.NoSignature:
+			header = ""
+		case fault.Truncated:
+			sent = body[:len(body)*2/3]
+		case fault.Split:
+			if slow = time.Duration(f.After); slow == 0 {
+				slow = 20 * time.Millisecond
+			}
+		case fault.Lost:
+			lost = true
+		}
+	}
+	return sent, header, slow, lost
+}
+
+func (p *Poster) post(body []byte, signature string, slow time.Duration) (status int, answer []byte, err error) {
+	var content io.Reader = bytes.NewReader(body)
+	if slow > 0 {
+		content = &trickle{rest: body, piece: len(body)/pieces + 1, pause: slow, ctx: p.ctx}
+	}
+	req, err := http.NewRequestWithContext(p.ctx, http.MethodPost, p.config.Address, content)
+	if err != nil {
+		return 0, nil, fmt.Errorf("webhook: %w", err)
+	}
+	req.ContentLength = int64(len(body))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "facebookexternalua")
+	if signature != "" {
+		req.Header.Set("X-Hub-Signature-256", signature)
+	}
+	return p.Do(req)
+}
+
+// trickle is a body that comes in pieces.
+type trickle struct {
+	rest  []byte
+	piece int
+	pause time.Duration
+	ctx   context.Context //nolint:containedctx // io.Reader has no other way
+	begun bool
+}
+
+func (t *trickle) Read(b []byte) (int, error) {
+	if len(t.rest) == 0 {
+		return 0, io.EOF
+	}
+	if t.begun {
+		select {
+		case <-time.After(t.pause):
+		case <-t.ctx.Done():
+			return 0, context.Cause(t.ctx)
+		}
+	}
+	t.begun = true
+	n := copy(b, t.rest[:min(t.piece, len(t.rest))])
+	t.rest = t.rest[n:]
+	return n, nil
+}
+
+// Do calls the receiver and returns the beginning of its answer.
+func (p *Poster) Do(req *http.Request) (status int, start []byte, err error) {
+	res, err := p.client.Do(req)
+	if err != nil {
+		if u, ok := errors.AsType[*url.Error](err); ok && !errors.Is(err, context.Canceled) {
+			err = u.Err // without the address, which may hold a token
+		}
+		return 0, nil, fmt.Errorf("the webhook's address cannot be reached: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	start, _ = io.ReadAll(io.LimitReader(res.Body, maxDrain))
+	return res.StatusCode, start, nil
+}
+
+// Context ends with the poster.
+func (p *Poster) Context() context.Context { return p.ctx }
+
+// Settled returns nil when nothing is under way but what a fault holds back, else what will be closed when
+// that may have changed.
+func (p *Poster) Settled() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count == p.parked {
+		return nil
+	}
+	return p.changed
+}
+
+// Attempts returns the newest ones, newest first, without their bytes.
+func (p *Poster) Attempts(before, limit int) []Attempt { return p.log.list(before, limit) }
+
+// Attempt returns one with its bytes.
+func (p *Poster) Attempt(n int) (Attempt, bool) { return p.log.get(n) }
+
+// Redeliver posts the bytes of an attempt once more.
+func (p *Poster) Redeliver(n int) error {
+	a, ok := p.log.get(n)
+	if !ok {
+		return fmt.Errorf("attempt %d is not kept any more, or never was", n)
+	}
+	return p.Submit(&Update{
+		Lane: fmt.Sprint("again ", n), What: "again: " + a.What, Field: a.Field, Raw: []byte(a.Body), Type: "again",
+	})
+}
