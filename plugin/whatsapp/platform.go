@@ -146,7 +146,7 @@ func Info() platform.Info {
 		DisplayName:         "WhatsApp",
 		Version:             version.String(),
 		Description:         "WhatsApp through Meta's Cloud API.",
-		Capabilities:        []string{chat.CapInteractive, chat.CapFiles, chat.CapSignals, chat.CapMedia},
+		Capabilities:        []string{chat.CapInteractive, chat.CapFiles, chat.CapSignals, chat.CapMedia, chat.CapEmulator},
 		WebhookContentTypes: []string{"application/json"},
 		Limits:              limits(),
 	}

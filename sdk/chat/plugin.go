@@ -23,6 +23,7 @@ const (
 	CapSignals        = "signals"         // messages can be marked as read, and typing shown
 	CapMedia          = "media"           // files of messages can be fetched
 	CapParseStream    = "parse_stream"    // webhooks can be parsed over one stream; package platform does it for all
+	CapEmulator       = "emulator"        // the binary has a command "emulate" that stands in for the platform
 )
 
 // PluginInfo describes a plugin; as JSON it is the plugin's manifest.

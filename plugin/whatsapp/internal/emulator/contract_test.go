@@ -15,7 +15,7 @@ import (
 
 func TestClientSends(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nowhere(t))
+	r := written(t)
 	c := graph.New(graph.Settings{
 		BaseURL: r.address, Version: "v25.0", PhoneNumberID: "106540352242922", Token: "demo-access-token",
 	})
@@ -41,8 +41,8 @@ func TestParserReads(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, 0)
 	r := newRig(t, d.URL)
-	id, err := r.Send(emulator.Typed{
-		From: user, Type: emulator.TappedReply, ReplyID: "yes", Title: "Ja/näh", Context: "wamid.q",
+	id, err := r.Send(emulator.Action{
+		From: user, Type: "button_reply", ID: "yes", Title: "Ja/näh", Context: "wamid.q",
 	})
 	if err != nil {
 		t.Fatal(err)

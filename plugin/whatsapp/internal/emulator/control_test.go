@@ -5,35 +5,14 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/world"
 )
-
-func TestPage(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, nowhere(t))
-	for file, kind := range map[string]string{
-		"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript", "/bubble.js": "text/javascript",
-		"/markup.js": "text/javascript", "/sheet.js": "text/javascript",
-	} {
-		status, body, h := r.call(t, "GET", file, "")
-		if status != 200 || len(body) == 0 || !strings.HasPrefix(h.Get("Content-Type"), kind) {
-			t.Errorf("%s: %d, %s", file, status, h.Get("Content-Type"))
-		}
-		policy := h.Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
-			t.Errorf("%s: policy %q", file, policy)
-		}
-		if bytes.Contains(body, []byte("innerHTML")) || regexp.MustCompile(`\son\w+=|(src|href)="(http|//)`).Match(body) {
-			t.Errorf("%s has scripts or files from elsewhere in it", file)
-		}
-	}
-}
 
 func TestOtherPagesAreKeptOut(t *testing.T) {
 	t.Parallel()
@@ -74,8 +53,8 @@ func TestChatHasBothDirections(t *testing.T) {
 	r.call(t, "POST", "/_emulator/send", text(object{"from": user, "type": "text", "text": "a/b"}))
 	r.call(t, "POST", path, message("text", object{"body": "yes"}))
 	_, answer, _ := r.call(t, "GET", "/_emulator/chat?user="+user, "")
-	c := into[emulator.Chat](t, answer)
-	if len(c.Messages) != 2 || c.Messages[0].Direction != emulator.FromUser || c.Messages[1].Direction != emulator.ToUser ||
+	c := into[world.View](t, answer)
+	if len(c.Messages) != 2 || c.Messages[0].Direction != world.FromUser || c.Messages[1].Direction != world.ToUser ||
 		!bytes.Contains(c.Messages[0].Body, []byte("a/b")) || !bytes.Contains(c.Messages[1].Body, []byte("yes")) {
 		t.Errorf("%s", answer)
 	}
@@ -84,35 +63,59 @@ func TestChatHasBothDirections(t *testing.T) {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nowhere(t))
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.address+"/_emulator/events", nil)
+	r.write(t, "one")
+	r.settled(t)
+	events, stop := r.stream(t, "")
+	r.write(t, "two")
+	at := events(t, "message", "two")
+	stop()
+	r.write(t, "three")
+	events, stop = r.stream(t, at)
+	events(t, "message", "three") // nothing was missed
+	stop()
+	events, stop = r.stream(t, "99999")
+	defer stop()
+	events(t, "reset", "{}")
+}
+
+// stream opens the stream of events. The first function waits for an event of a kind whose data holds some
+// text, and returns its id.
+func (r rig) stream(t *testing.T, after string) (next func(t *testing.T, kind, text string) (id string), stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.address+"/_emulator/events", nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if after != "" {
+		req.Header.Set("Last-Event-ID", after)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = res.Body.Close() }()
 	lines := bufio.NewScanner(res.Body)
-	change := func() bool {
+	lines.Buffer(nil, 1<<20)
+	next = func(t *testing.T, kind, text string) (id string) {
+		t.Helper()
+		var is string
 		for lines.Scan() {
-			if lines.Text() == "event: change" {
-				return true
+			name, value, _ := strings.Cut(lines.Text(), ": ")
+			switch {
+			case name == "id":
+				id = value
+			case name == "event":
+				is = value
+			case name == "data" && is == kind && strings.Contains(value, text):
+				return id
 			}
 		}
-		return false
+		t.Fatalf("no event %s with %q: %v", kind, text, lines.Err())
+		return ""
 	}
-	if !change() {
-		t.Fatal("no first event")
-	}
-	if _, err := r.Send(emulator.Typed{From: user, Type: emulator.TypedText, Text: "hi"}); err != nil {
-		t.Fatal(err)
-	}
-	if !change() {
-		t.Fatal("no event for a message")
-	}
-	r.Close()
-	for lines.Scan() { // the stream ends with the emulator
+	return next, func() {
+		cancel()
+		_ = res.Body.Close()
 	}
 }
 
@@ -148,7 +151,7 @@ func TestRun(t *testing.T) {
 			defer cancel()
 			var out output
 			done := make(chan error, 1)
-			go func() { done <- emulator.New(s).Run(ctx, &out) }()
+			go func() { done <- emulator.New(s).Run(ctx, emulator.Words{Out: &out, Webhook: s.Webhook}) }()
 			eventually(t, func() bool { return strings.Contains(out.String(), c.want) })
 			if !strings.HasPrefix(out.String(), "Phone page: http://127.0.0.1:") {
 				t.Errorf("printed %q", out.String())
@@ -179,7 +182,7 @@ func TestRunRefuses(t *testing.T) {
 			t.Parallel()
 			s := emulator.Defaults()
 			c.change(&s)
-			err := emulator.New(s).Run(t.Context(), &output{})
+			err := emulator.New(s).Run(t.Context(), emulator.Words{Out: &output{}})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v", err)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/fault"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/hook"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/journal"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/page"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/world"
 )
 
@@ -80,9 +81,9 @@ func (e *Emulator) attempted(a hook.Attempt) {
 
 // routes splits by path: the control API and the page have fixed ones, and all others are Meta's.
 func (e *Emulator) routes() http.Handler {
-	control, page := http.NewServeMux(), http.NewServeMux()
+	control, files := http.NewServeMux(), http.NewServeMux()
 	e.controlRoutes(control)
-	pageRoutes(page)
+	page.Handle(files)
 	e.graph = http.NewServeMux()
 	e.graphRoutes()
 	return e.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -91,16 +92,16 @@ func (e *Emulator) routes() http.Handler {
 			control.ServeHTTP(w, r)
 		case r.URL.Path == attachments:
 			e.download(w, r)
-		case isPage(page, r):
-			page.ServeHTTP(w, r)
+		case isPage(files, r):
+			files.ServeHTTP(w, r)
 		default:
 			e.serveGraph(w, r)
 		}
 	}))
 }
 
-func isPage(page *http.ServeMux, r *http.Request) bool {
-	_, pattern := page.Handler(r)
+func isPage(files *http.ServeMux, r *http.Request) bool {
+	_, pattern := files.Handler(r)
 	return pattern != ""
 }
 

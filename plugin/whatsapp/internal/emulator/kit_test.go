@@ -110,6 +110,46 @@ func newRig(t *testing.T, webhook string, change ...func(*emulator.Settings)) ri
 	return rig{e, server.URL}
 }
 
+// written makes an emulator to which the user has written, so that the window of the chat is open.
+func written(t *testing.T, change ...func(*emulator.Settings)) rig {
+	t.Helper()
+	r := newRig(t, nowhere(t), change...)
+	r.write(t, "hello")
+	return r
+}
+
+// write lets the user write a text.
+func (r rig) write(t *testing.T, words string) (id string) {
+	t.Helper()
+	id, err := r.Send(emulator.Action{From: user, Type: "text", Text: words})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// control calls the control API.
+func (r rig) control(t *testing.T, method, path string, body any) []byte {
+	t.Helper()
+	sent := ""
+	if body != nil {
+		sent = text(body)
+	}
+	status, answer, _ := r.call(t, method, "/_emulator/"+path, sent)
+	if status != 200 {
+		t.Fatalf("%s %s: %d %s", method, path, status, answer)
+	}
+	return answer
+}
+
+// settled waits until nothing is under way.
+func (r rig) settled(t *testing.T) {
+	t.Helper()
+	if !into[map[string]bool](t, r.control(t, "POST", "settle", object{"timeout": "5s"}))["settled"] {
+		t.Fatal("it does not settle")
+	}
+}
+
 // nowhere is a webhook that nobody needs.
 func nowhere(t *testing.T) string { return newDaemon(t, 0).URL }
 

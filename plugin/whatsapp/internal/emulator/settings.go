@@ -28,6 +28,8 @@ type Settings struct {
 	UserName      string // that person's profile name
 	BusinessName  string
 
+	// Window is how messages end that come outside of the 24 hours: async, sync or off.
+	Window string
 	// StatusDelay is the time before each of "sent", "delivered" and "read"; 0 is none.
 	StatusDelay time.Duration
 	// Tries is how often a webhook is posted before it counts as not delivered; 0 is for a week.
@@ -57,6 +59,7 @@ func Defaults() Settings {
 		User:          "4915112345678",
 		UserName:      "Demo Phone",
 		BusinessName:  "Demo Business",
+		Window:        world.Async,
 		StatusDelay:   200 * time.Millisecond,
 		RetryDelay:    100 * time.Millisecond,
 		MaxRetryDelay: 2 * time.Second,
@@ -71,7 +74,7 @@ const horizon = 7 * 24 * time.Hour
 // world returns what can be changed later.
 func (s Settings) world() world.Settings {
 	return world.Settings{
-		StatusDelay: span.Span(s.StatusDelay), Reads: world.Auto, Window: world.Async, PairRate: true, Throughput: 80,
+		StatusDelay: span.Span(s.StatusDelay), Reads: world.Auto, Window: s.Window, PairRate: true, Throughput: 80,
 		Tier: "TIER_250", UnknownFields: world.Refuse, Strangers: world.Accept, UserIDs: true,
 		TemplateReview: world.Approve, Seed: s.Seed,
 		Retry: world.Retry{
@@ -94,6 +97,8 @@ func (s Settings) Check() error {
 		return errors.New("--access-token, --verify-token and --app-secret must not be empty")
 	case !world.IsUser(s.User):
 		return fmt.Errorf("--user %q is no phone number in digits, with the country code", s.User)
+	case s.Window != world.Async && s.Window != world.Sync && s.Window != world.Off:
+		return fmt.Errorf("--window %q is none of async, sync, off", s.Window)
 	case s.StatusDelay < 0 || s.RetryDelay < 0 || s.MaxRetryDelay < 0:
 		return errors.New("a delay must not be negative")
 	case s.Tries < 0 || s.History < 1 || s.MediaBytes < 0:

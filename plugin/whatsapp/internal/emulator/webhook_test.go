@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/world"
 )
 
 const user = "4915112345678"
@@ -61,7 +62,7 @@ func TestTypedTextArrives(t *testing.T) {
 	if id := into[map[string]string](t, answer)["id"]; m.ID != id || m.From != user || m.Type != "text" || m.Text.Body != `ä/<b>"\ 😀` {
 		t.Errorf("%+v", m)
 	}
-	eventually(t, func() bool { return r.Chat(user).Messages[0].State == emulator.StateDelivered })
+	eventually(t, func() bool { return r.Chat(user).Messages[0].State == world.Delivered })
 }
 
 func TestTaps(t *testing.T) {
@@ -95,7 +96,7 @@ func TestOneChatArrivesInOrder(t *testing.T) {
 	r := newRig(t, d.URL)
 	var ids []string
 	for range 10 {
-		id, err := r.Send(emulator.Typed{From: user, Type: emulator.TypedText, Text: "hi"})
+		id, err := r.Send(emulator.Action{From: user, Type: "text", Text: "hi"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,16 +114,18 @@ func TestStatusesFollow(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, 1)
 	r := newRig(t, d.URL)
+	r.write(t, "hello")
+	d.taken(t, 1)
 	r.call(t, "POST", path, message("text", object{"body": "hi"}, object{"biz_opaque_callback_data": "tag"}))
-	got := d.taken(t, 3)
-	id := r.Chat(user).Messages[0].ID
+	got := d.taken(t, 4)[1:]
+	id := r.Chat(user).Messages[1].ID
 	for i, want := range []string{"sent", "delivered", "read"} {
 		s := into[posted](t, got[i]).Entry[0].Changes[0].Value.Statuses[0]
 		if s.ID != id || s.Status != want || s.Recipient != user || s.Callback != "tag" {
 			t.Errorf("%d: %+v", i, s)
 		}
 	}
-	if m := r.Chat(user).Messages[0]; m.State != emulator.StateRead || m.Direction != emulator.ToUser {
+	if m := r.Chat(user).Messages[1]; m.State != world.Read || m.Direction != world.ToUser {
 		t.Errorf("%+v", m)
 	}
 }
@@ -131,10 +134,12 @@ func TestReactionIsOnlySent(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, 0)
 	r := newRig(t, d.URL)
-	r.call(t, "POST", path, message("reaction", object{"message_id": "wamid.1", "emoji": "👍"}))
+	id := r.write(t, "hello")
 	d.taken(t, 1)
+	r.call(t, "POST", path, message("reaction", object{"message_id": id, "emoji": "👍"}))
+	r.settled(t)
 	r.Close()
-	if got := d.taken(t, 1); len(got) != 1 || !bytes.Contains(got[0], []byte(`"status":"sent"`)) {
+	if got := d.taken(t, 2); len(got) != 2 || !bytes.Contains(got[1], []byte(`"status":"sent"`)) {
 		t.Errorf("%s", got)
 	}
 }
@@ -143,11 +148,11 @@ func TestRetries(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, 2)
 	r := newRig(t, d.URL)
-	if _, err := r.Send(emulator.Typed{From: user, Type: emulator.TypedText, Text: "hi"}); err != nil {
+	if _, err := r.Send(emulator.Action{From: user, Type: "text", Text: "hi"}); err != nil {
 		t.Fatal(err)
 	}
 	d.taken(t, 1)
-	eventually(t, func() bool { return r.Chat(user).Messages[0].State == emulator.StateDelivered })
+	eventually(t, func() bool { return r.Chat(user).Messages[0].State == world.Delivered })
 	if m := r.Chat(user).Messages[0]; m.Posts != 3 || m.Problem != "" {
 		t.Errorf("%+v", m)
 	}
@@ -157,10 +162,10 @@ func TestGivesUp(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, 100)
 	r := newRig(t, d.URL)
-	if _, err := r.Send(emulator.Typed{From: user, Type: emulator.TypedText, Text: "hi"}); err != nil {
+	if _, err := r.Send(emulator.Action{From: user, Type: "text", Text: "hi"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return r.Chat(user).Messages[0].State == emulator.StateNotDelivered })
+	eventually(t, func() bool { return r.Chat(user).Messages[0].State == world.NotDelivered })
 	if m := r.Chat(user).Messages[0]; m.Posts != 4 || !strings.Contains(m.Problem, "500") {
 		t.Errorf("%+v", m)
 	}
@@ -180,7 +185,7 @@ func TestDuplicates(t *testing.T) {
 	if n := len(r.Chat(user).Messages); n != 1 {
 		t.Errorf("the chat has %d messages", n)
 	}
-	if _, err := r.Send(emulator.Typed{From: "4915100000000", Type: "text", Text: "hi", MessageID: "wamid.same"}); err == nil {
+	if _, err := r.Send(emulator.Action{From: "4915100000000", Type: "text", Text: "hi", MessageID: "wamid.same"}); err == nil {
 		t.Error("somebody else took the id")
 	}
 }
@@ -189,7 +194,7 @@ func TestMarkedAsRead(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, 0)
 	r := newRig(t, d.URL)
-	id, err := r.Send(emulator.Typed{From: user, Type: emulator.TypedText, Text: "hi"})
+	id, err := r.Send(emulator.Action{From: user, Type: "text", Text: "hi"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +205,7 @@ func TestMarkedAsRead(t *testing.T) {
 	if status != 200 || strings.TrimSpace(string(answer)) != `{"success":true}` {
 		t.Fatalf("%d %s", status, answer)
 	}
-	if c := r.Chat(user); !c.Typing || c.Messages[0].State != emulator.StateRead {
+	if c := r.Chat(user); !c.Typing || c.Messages[0].State != world.Read {
 		t.Errorf("%+v", c)
 	}
 	r.call(t, "POST", path, message("text", object{"body": "hi"}))
@@ -214,7 +219,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	d := newDaemon(t, 0)
 	r := newRig(t, d.URL, func(s *emulator.Settings) { s.History = 3 })
 	for _, s := range []string{"a", "b", "c", "d"} {
-		if _, err := r.Send(emulator.Typed{From: user, Type: emulator.TypedText, Text: s}); err != nil {
+		if _, err := r.Send(emulator.Action{From: user, Type: "text", Text: s}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,10 +1,15 @@
 package emulator_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"mime/multipart"
+	"net/textproto"
 	"strings"
 	"testing"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator"
 )
 
 type object = map[string]any
@@ -99,7 +104,7 @@ var bodies = []struct {
 	{"text of wrong shape", message("text", "hi"), 100},
 	{"text with unknown member", message("text", object{"body": "hi", "colour": "red"}), 100},
 	{"no part", `{"messaging_product":"whatsapp","to":"4915112345678","type":"text"}`, 100},
-	{"two parts", message("text", object{"body": "hi"}, object{"image": object{"id": "1"}}), 100},
+	{"two parts", message("text", object{"body": "hi"}, object{"image": object{"id": "IMAGE"}}), 100},
 
 	{"no product", `{"to":"4915112345678","type":"text","text":{"body":"hi"}}`, 100},
 	{"wrong product", message("text", object{"body": "hi"}, object{"messaging_product": "sms"}), 100},
@@ -118,7 +123,7 @@ var bodies = []struct {
 	{"to nobody", message("text", object{"body": "hi"}, object{"to": ""}), 100},
 	{"to a number", message("text", object{"body": "hi"}, object{"to": 4915112345678}), 100},
 	{"to too short", message("text", object{"body": "hi"}, object{"to": "491"}), 100},
-	{"to a user id", message("text", object{"body": "hi"}, object{"to": "US.1349"}), 100},
+	{"to a user id", message("text", object{"body": "hi"}, object{"to": "US.1349"}), 0}, // and never seen again
 	{"recipient", message("text", object{"body": "hi"}, object{"to": "", "recipient": "US.1349"}), 0},
 	{"recipient wrong", message("text", object{"body": "hi"}, object{"to": "", "recipient": "49151"}), 100},
 	{"individual", message("text", object{"body": "hi"}, object{"recipient_type": "individual"}), 0},
@@ -152,7 +157,7 @@ var bodies = []struct {
 	{"interactive of unknown type", tappable("wheel", object{}), 100},
 	{"header 60", tappable("button", replies(1, "b", "B"), object{"header": object{"type": "text", "text": xs(60)}}), 0},
 	{"header 61", tappable("button", replies(1, "b", "B"), object{"header": object{"type": "text", "text": xs(61)}}), 131009},
-	{"header image", tappable("button", replies(1, "b", "B"), object{"header": object{"type": "image", "image": object{"id": "1"}}}), 0},
+	{"header image", tappable("button", replies(1, "b", "B"), object{"header": object{"type": "image", "image": object{"id": "IMAGE"}}}), 0},
 	{"header image missing", tappable("button", replies(1, "b", "B"), object{"header": object{"type": "image"}}), 131008},
 	{"footer 60", tappable("button", replies(1, "b", "B"), object{"footer": object{"text": xs(60)}}), 0},
 	{"footer 61", tappable("button", replies(1, "b", "B"), object{"footer": object{"text": xs(61)}}), 131009},
@@ -162,7 +167,7 @@ var bodies = []struct {
 	{"list label 21", tappable("list", list(xs(21), section("", row("a", "t", "")))), 131009},
 	{"list label empty", tappable("list", list("", section("", row("a", "t", "")))), 131009},
 	{"list body 1025", tappable("list", list("open", section("", row("a", "t", ""))), object{"body": object{"text": xs(1025)}}), 131009},
-	{"list header image", tappable("list", list("open", section("", row("a", "t", ""))), object{"header": object{"type": "image", "image": object{"id": "1"}}}), 131009},
+	{"list header image", tappable("list", list("open", section("", row("a", "t", ""))), object{"header": object{"type": "image", "image": object{"id": "IMAGE"}}}), 131009},
 	{"ten rows", tappable("list", list("open", section("a", rows("a", 5)...), section("b", rows("b", 5)...))), 0},
 	{"eleven rows", tappable("list", list("open", section("a", rows("a", 5)...), section("b", rows("b", 6)...))), 131009},
 	{"no rows", tappable("list", list("open", section("a"))), 131009},
@@ -192,11 +197,15 @@ var bodies = []struct {
 	{"image by nothing", message("image", object{}), 100},
 	{"image twice", message("image", object{"id": "1", "link": "https://example.org/a.png"}), 100},
 	{"image with a file name", message("image", object{"id": "1", "filename": "a.png"}), 100},
-	{"video", message("video", object{"id": "1"}), 0},
-	{"audio", message("audio", object{"id": "1", "voice": true}), 0},
+	{"video", message("video", object{"id": "VIDEO"}), 0},
+	{"audio", message("audio", object{"id": "VOICE", "voice": true}), 0},
+	{"audio that is no voice note", message("audio", object{"id": "AUDIO", "voice": true}), 131009},
+	{"audio by the id of an image", message("audio", object{"id": "IMAGE"}), 131009},
+	{"image by the id of a voice note", message("image", object{"id": "VOICE"}), 131009},
+	{"image by an unknown id", message("image", object{"id": "1"}), 100},
 	{"audio with caption", message("audio", object{"id": "1", "caption": "c"}), 100},
-	{"document", message("document", object{"id": "1", "filename": "a.pdf", "caption": "c"}), 0},
-	{"sticker", message("sticker", object{"id": "1"}), 0},
+	{"document", message("document", object{"id": "DOCUMENT", "filename": "a.pdf", "caption": "c"}), 0},
+	{"sticker", message("sticker", object{"id": "STICKER"}), 0},
 	{"location", message("location", object{"latitude": 52.5, "longitude": "13.4", "name": "Berlin"}), 0},
 	{"location off the earth", message("location", object{"latitude": 91, "longitude": 0}), 131009},
 	{"location half", message("location", object{"latitude": 1}), 100},
@@ -218,13 +227,28 @@ var bodies = []struct {
 	{"read within a message", message("text", object{"body": "hi"}, object{"status": "read", "message_id": "a"}), 100},
 }
 
+// files are what the placeholders in the bodies stand for.
+var files = map[string]struct{ kind, bytes string }{
+	"IMAGE":    {"image/png", "\x89PNG\r\n\x1a\nrest"},
+	"VIDEO":    {"video/mp4", "\x00\x00\x00\x18ftypmp42rest"},
+	"AUDIO":    {"audio/mpeg", "ID3rest"},
+	"VOICE":    {"audio/ogg", "OggS\x00rest OpusHead rest"},
+	"DOCUMENT": {"application/pdf", "%PDF-1.7 rest"},
+	"STICKER":  {"image/webp", "RIFF\x00\x00\x00\x00WEBPVP8 rest"},
+}
+
+// free takes as many messages as a test sends.
+func free(s *emulator.Settings) { s.History = 10_000 }
+
 func TestBodies(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nowhere(t))
+	r := written(t, free)
+	r.control(t, "PATCH", "settings", object{"pair_rate": false, "throughput": 0})
+	ids := r.uploaded(t)
 	for _, c := range bodies {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			status, answer, _ := r.call(t, "POST", path, c.body)
+			status, answer, _ := r.call(t, "POST", path, ids.Replace(c.body))
 			e := into[metaError](t, answer).Error
 			if e.Code != c.code {
 				t.Fatalf("code %d, want %d: %s", e.Code, c.code, answer)
@@ -240,9 +264,46 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// uploaded puts the files up and returns what replaces their placeholders by their ids.
+func (r rig) uploaded(t *testing.T) *strings.Replacer {
+	t.Helper()
+	var pairs []string
+	for name, f := range files {
+		status, answer := r.upload(t, f.kind, f.kind, []byte(f.bytes))
+		if status != 200 {
+			t.Fatalf("%s: %s", name, answer)
+		}
+		pairs = append(pairs, name, into[map[string]string](t, answer)["id"])
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// upload puts a file up; kind is the type of the form and part that of the file in it.
+func (r rig) upload(t *testing.T, kind, part string, data []byte) (status int, answer []byte) {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	_ = form.WriteField("messaging_product", "whatsapp")
+	if kind != "" {
+		_ = form.WriteField("type", kind)
+	}
+	h := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="file"; filename="f"`}}
+	if part != "" {
+		h.Set("Content-Type", part)
+	}
+	w, err := form.CreatePart(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = w.Write(data)
+	_ = form.Close()
+	status, answer, _ = r.call(t, "POST", strings.TrimSuffix(path, "messages")+"media", body.String(), "Content-Type", form.FormDataContentType())
+	return status, answer
+}
+
 func TestAccepted(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nowhere(t))
+	r := written(t)
 	_, answer, _ := r.call(t, "POST", path, message("text", object{"body": "hi"}))
 	got := into[struct {
 		Product  string `json:"messaging_product"`
@@ -270,10 +331,10 @@ func TestCallsThatAreNotOurs(t *testing.T) {
 		status, code, subcode int
 	}{
 		{"wrong token", "POST", path, []string{"Authorization", "Bearer other"}, 401, 190, 0},
-		{"no token", "POST", path, []string{"Authorization", ""}, 401, 190, 0},
+		{"no token", "POST", path, []string{"Authorization", ""}, 403, 200, 0},
 		{"another scheme", "POST", path, []string{"Authorization", "Basic demo-access-token"}, 401, 190, 0},
 		{"wrong number", "POST", "/v25.0/1/messages", nil, 400, 100, 33},
-		{"no version", "POST", "/106540352242922/messages", nil, 400, 2500, 0},
+		{"no version", "POST", "/106540352242922/messages", nil, 200, 0, 0}, // the app's
 		{"wrong version", "POST", "/latest/106540352242922/messages", nil, 400, 2500, 0},
 		{"another path", "POST", "/v25.0/106540352242922/calls", nil, 400, 2500, 0},
 		{"GET", "GET", path, nil, 400, 2500, 0},
