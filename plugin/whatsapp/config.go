@@ -36,7 +36,7 @@ type Config struct {
 	AppSecret string `json:"app_secret" aof:"secret,many" jsonschema:"Secret of the Meta app; it signs the webhooks. A list while it is being changed."`
 	// MoreAppSecrets are taken as well, while the secret is being changed. In JSON, app_secret is a list then.
 	MoreAppSecrets []string `json:"-"`
-	// BusinessAccountID is the id of the WhatsApp Business account; nothing depends on it yet.
+	// BusinessAccountID is the id of the WhatsApp Business account. Only the operator's commands use it.
 	BusinessAccountID string `json:"business_account_id,omitempty" jsonschema:"Id of the WhatsApp Business account."`
 	// AllowedNumbers says who may write: phone numbers or user ids; nil lets everybody.
 	AllowedNumbers Numbers `json:"allowed_numbers,omitempty" aof:"minItems=1" jsonschema:"Who may write; all if absent."`

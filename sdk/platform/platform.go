@@ -80,8 +80,9 @@ type Spec struct {
 	Commands []Command
 }
 
-// Command is a subcommand of a plugin binary. Run gets the arguments after the name and returns the exit
-// code.
+// Command is a subcommand of a plugin binary, run by hand or by aofd plugin run. Run gets the arguments after the
+// name and returns the exit code: 0, 1 when something failed, 2 when the command line or the configuration cannot be
+// used. GivenConfig has the platform's configuration when the host runs it.
 type Command struct {
 	Name  string
 	Short string // one line for the help

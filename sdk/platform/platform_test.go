@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -43,6 +44,10 @@ var spec = platform.Spec{
 	Commands: []platform.Command{{Name: "greet", Short: "greets", Run: func(_ context.Context, args []string) int {
 		fmt.Println("hello", args)
 		return 7
+	}}, {Name: "configured", Short: "prints its configuration", Run: func(context.Context, []string) int {
+		config, given, err := platform.GivenConfig()
+		fmt.Printf("%s %v %v\n", config, given, err)
+		return 0
 	}}},
 }
 
@@ -422,6 +427,41 @@ func TestByHand(t *testing.T) {
 		}
 		if !strings.Contains(stdout.String(), c.stdout) || !strings.Contains(stderr.String(), c.stderr) {
 			t.Errorf("%v: stdout %q, stderr %q", c.args, &stdout, &stderr)
+		}
+	}
+}
+
+// A subcommand reads its configuration from the descriptor that the host names, and nothing of it is in its
+// arguments or its environment.
+func TestGivenConfig(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ fd, config, want string }{
+		{"", "", " false <nil>"},
+		{"3", `{"token":"t"}`, `{"token":"t"} true <nil>`},
+		{"3", `{"token":`, "is not JSON"},
+		{"3", `"` + strings.Repeat("x", 1<<20) + `"`, "at most 1048576 bytes"},
+		{"1", "", "no number of a file descriptor from 3 on"},
+		{"x", "", "no number of a file descriptor from 3 on"},
+		{"9", "", "bad file descriptor"},
+	} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			_, _ = io.WriteString(write, c.config)
+			_ = write.Close()
+		}()
+		cmd := exec.Command(os.Args[0], "configured")
+		cmd.Env = []string{"TEST_BY_HAND=1"}
+		if c.fd != "" {
+			cmd.Env = append(cmd.Env, wire.EnvConfigFD+"="+c.fd)
+		}
+		cmd.ExtraFiles = []*os.File{read}
+		out, err := cmd.CombinedOutput()
+		_ = read.Close()
+		if err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%q from %q: %v, %.200s", c.config, c.fd, err, out)
 		}
 	}
 }

@@ -15,6 +15,9 @@ const (
 	EnvTLSClientCA = "AOF_TLS_CLIENT_CA"
 	// EnvLogLevel is the level from which a plugin logs: debug, info, warn or error.
 	EnvLogLevel = "AOF_LOG_LEVEL"
+	// EnvConfigFD is the number of the file descriptor from which a subcommand reads the platform's configuration,
+	// a JSON object, when the host runs it for the operator.
+	EnvConfigFD = "AOF_CONFIG_FD"
 	// MaxMessageBytes bounds a message on the wire, both ways.
 	MaxMessageBytes = 64 << 20
 )

@@ -13,7 +13,8 @@ import (
 )
 
 func pluginCommand() *cobra.Command {
-	return group("plugin", "Look at plugins and restart them", pluginListCommand(), pluginRestartCommand())
+	return group("plugin", "Look at plugins, restart them and run their commands",
+		pluginListCommand(), pluginRestartCommand(), runPluginCommand())
 }
 
 func pluginListCommand() *cobra.Command {

@@ -69,7 +69,17 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// exitError is the exit code of a plugin's command, which has said itself why.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func (exitError) Is(target error) bool { return target == errQuiet } //nolint:errorlint // it is not wrapped
+
 func exitCode(err error) int {
+	if code, ok := errors.AsType[exitError](err); ok {
+		return int(code)
+	}
 	_, usage := errors.AsType[usageError](err)
 	switch {
 	case usage, errors.Is(err, errRejected):

@@ -91,3 +91,10 @@ func LogSettings(s Settings) (slog.Level, string) {
 	_ = level.UnmarshalText([]byte(l.cfg.LogLevel)) // only known words get here
 	return level, l.cfg.LogFormat
 }
+
+// PluginDirs returns the folders of the plugins, whatever else is wrong with the configuration.
+func PluginDirs(s Settings) []string {
+	l := newLoader(s)
+	l.daemonFile()
+	return l.cfg.PluginDirs
+}

@@ -145,6 +145,7 @@ var summaries = map[string]func(news) string{
 	"smb_app_state_sync": func(n news) string {
 		return fmt.Sprintf("contacts that changed on the business's phone: %d", n.count("state_sync"))
 	},
+	"aofd_doctor":               func(news) string { return "the doctor tried the webhook: it works" },
 	"group_lifecycle_update":    groups,
 	"group_participants_update": groups,
 	"group_settings_update":     groups,
