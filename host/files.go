@@ -49,7 +49,13 @@ func (d *daemon) fetchMedia(
 			continue
 		}
 		if plugin := p.live(); plugin != nil {
-			return plugin.FetchMedia(ctx, r, begin, write)
+			bytes := 0
+			err := plugin.FetchMedia(ctx, r, begin, func(piece []byte) error {
+				bytes += len(piece)
+				return write(piece)
+			})
+			d.metrics.File(platform, bytes, err)
+			return err
 		}
 		return p.unavailable()
 	}

@@ -149,7 +149,7 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 	if d.lock, err = occupy(d.cfg.DataDir); err != nil {
 		return err
 	}
-	if d.store, err = openStore(ctx, d.cfg, d.log); err != nil {
+	if d.store, err = openStore(ctx, d.cfg, d.log, d.metrics); err != nil {
 		return err
 	}
 	if n := runner.EndLeftovers(d.cfg.DataDir); n > 0 {

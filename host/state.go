@@ -16,23 +16,28 @@ import (
 	"github.com/aof-dev/aofd/host/internal/store/postgres"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
 	"github.com/aof-dev/aofd/host/internal/store/sqlstore"
+	"github.com/aof-dev/aofd/host/internal/telemetry"
 )
 
 // storeFile is the store in a data directory.
 func storeFile(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "aofd.db") }
 
 // openStore opens the store that the configuration names.
-func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (store.Store, error) {
+func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, metrics *telemetry.Metrics) (store.Store, error) {
 	c := cfg.Store
 	limits := sqlstore.Limits{Messages: c.MaxPendingMessages, Bytes: c.MaxPendingBytes}
 	if c.URL == "" {
-		s, err := sqlite.Open(ctx, storeFile(cfg), sqlite.Options{Logger: log, Interval: c.Interval, Limits: limits})
+		s, err := sqlite.Open(ctx, storeFile(cfg), sqlite.Options{
+			Logger: log, Interval: c.Interval, Limits: limits, Committed: metrics.Commit,
+		})
 		if err != nil {
 			return nil, err
 		}
 		return s, nil
 	}
-	s, err := postgres.Open(ctx, c.URL, postgres.Options{Logger: log, Schema: c.Schema, Interval: c.Interval, Limits: limits})
+	s, err := postgres.Open(ctx, c.URL, postgres.Options{
+		Logger: log, Schema: c.Schema, Interval: c.Interval, Limits: limits, Committed: metrics.Commit,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -184,7 +184,7 @@ func (s *Stage) deliver(d store.Delivery) {
 	failpoint.Here(failpoint.Sent)
 	verdict.DeliveryID, verdict.Conversation, verdict.Attempt = d.ID, d.Conversation, d.Attempt
 	if !verdict.Deferred {
-		s.Metrics.Send(d.Platform, verdict.State, time.Since(start))
+		s.Metrics.Send(d.Platform, verdict.State, reasonOf(verdict), time.Since(start))
 	}
 	verdict.Instead = instead(d, verdict)
 	log := s.Logger.With("delivery", d.ID, "cause", d.Cause, "ref", store.Reference(d.Cause), "attempt", d.Attempt,
@@ -192,6 +192,13 @@ func (s *Stage) deliver(d store.Delivery) {
 	report(log, verdict, time.Since(start))
 	s.settle(verdict, log)
 	failpoint.Here(failpoint.Settled)
+}
+
+func reasonOf(v store.Settlement) chat.Reason {
+	if v.Error == nil {
+		return ""
+	}
+	return v.Error.Reason
 }
 
 // report logs how an attempt ended. One that failed is for the operator to look at.
@@ -239,6 +246,7 @@ func (s *Stage) attempt(d store.Delivery) (v store.Settlement) {
 		}, d)
 	}
 	if wait := s.pace.reserve(d, limits.PerAccount, time.Now()); wait > 0 {
+		s.Metrics.Limited(d.Platform, wait)
 		return store.Settlement{
 			State: store.StateQueued, Deferred: true, NextAt: time.Now().Add(wait), MessageIDs: d.MessageIDs,
 		}

@@ -179,12 +179,13 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 	}
 	if len(b.Messages)+len(b.Receipts)+len(b.Notices) > 0 {
 		failpoint.Here(failpoint.Parsed)
+		begin := time.Now()
 		added, err := h.Inbox.Append(ctx, h.inbound(req, b))
 		if err != nil {
 			return h.unavailable(w, "the webhook could not be stored", err)
 		}
 		failpoint.Here(failpoint.Stored)
-		h.Metrics.Appended(h.Platform, len(added.New), added.Duplicates)
+		h.Metrics.Appended(h.Platform, len(added.New), added.Duplicates, time.Since(begin))
 		h.Arrived(added.Lanes...)
 	}
 	if b.Reply != nil && b.Reply.Status >= 200 && b.Reply.Status < 300 {

@@ -4,6 +4,7 @@ package telemetry
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 // Metrics are the daemon's metrics. All methods may be called by many goroutines.
@@ -21,13 +23,22 @@ type Metrics struct {
 
 	webhooks       *prometheus.CounterVec
 	webhookSeconds *prometheus.HistogramVec
+	appendSeconds  prometheus.Histogram
+	commitSeconds  prometheus.Histogram
+	commitSize     prometheus.Histogram
 	messages       *prometheus.CounterVec
 	receipts       *prometheus.CounterVec
 	issues         *prometheus.CounterVec
+	waits          *prometheus.HistogramVec
 	turns          *prometheus.CounterVec
 	turnSeconds    prometheus.Histogram
 	sends          *prometheus.CounterVec
 	sendSeconds    *prometheus.HistogramVec
+	sendErrors     *prometheus.CounterVec
+	deadLetters    *prometheus.CounterVec
+	limited        *prometheus.HistogramVec
+	files          *prometheus.CounterVec
+	fileBytes      *prometheus.CounterVec
 	calls          *prometheus.HistogramVec
 	pluginReady    *prometheus.GaugeVec
 	pluginCrashes  *prometheus.CounterVec
@@ -42,25 +53,34 @@ func New(version string, backlog func() (store.Backlog, error)) *Metrics {
 		webhooks: counter(r, "aofd_webhooks_total", "Webhooks by platform and HTTP status.", "platform", "code"),
 		webhookSeconds: histogram(r, "aofd_webhook_seconds",
 			"Time from the first byte of a webhook to its answer.", "platform"),
+		appendSeconds: single(r, "aofd_append_seconds", "Time until what a webhook said is on disk.", buckets),
+		commitSeconds: single(r, "aofd_commit_seconds", "Time of one transaction of the store, which many share.", buckets),
+		commitSize:    single(r, "aofd_commit_operations", "Operations that shared a transaction of the store.", prometheus.ExponentialBuckets(1, 2, 10)),
 		messages: counter(r, "aofd_messages_total", "Inbound messages by platform; result is new or duplicate.",
 			"platform", "result"),
 		receipts: counter(r, "aofd_receipts_total", "Receipts by platform and status.", "platform", "status"),
 		issues: counter(r, "aofd_issues_total", "Parts of webhooks that could not be understood.",
 			"platform", "reason"),
+		waits: histogram(r, "aofd_queue_seconds",
+			"Time from the arrival of a message until its turn; lane is turn, now or busy.", "lane"),
 		turns:       counter(r, "aofd_turns_total", "Finished turns by outcome.", "outcome"),
 		sends:       counter(r, "aofd_sends_total", "Attempts to send by platform and result.", "platform", "state"),
 		sendSeconds: histogram(r, "aofd_send_seconds", "Time that an attempt to send took.", "platform"),
+		sendErrors:  counter(r, "aofd_send_errors_total", "Attempts to send that did not succeed, by reason.", "platform", "reason"),
+		deadLetters: counter(r, "aofd_dead_letters_total", "Deliveries that ended without arriving, by reason.", "platform", "reason"),
+		limited: histogram(r, "aofd_limiter_wait_seconds",
+			"Time that a delivery is held back so that the platform's limits are kept.", "platform"),
+		files:     counter(r, "aofd_media_files_total", "Files that agents asked for; result is ok or error.", "platform", "result"),
+		fileBytes: counter(r, "aofd_media_bytes_total", "Bytes of files that agents got.", "platform"),
 		calls: histogram(r, "aofd_plugin_call_seconds", "Calls of plugins; result is ok or error.",
 			"plugin", "rpc", "result"),
 		pluginReady:   prometheus.NewGaugeVec(gauge("aofd_plugin_ready", "1 when the plugin is ready."), []string{"plugin"}),
 		pluginCrashes: counter(r, "aofd_plugin_crashes_total", "Crashes of plugins.", "plugin"),
-		turnSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "aofd_turn_seconds", Help: "Time from claiming a message to its outcome.", Buckets: buckets,
-		}),
+		turnSeconds:   single(r, "aofd_turn_seconds", "Time from claiming a message to its outcome.", buckets),
 	}
 	info := prometheus.NewGaugeVec(gauge("aofd_build_info", "1; the version is a label."), []string{"version"})
 	info.WithLabelValues(version).Set(1)
-	r.MustRegister(m.turnSeconds, m.pluginReady, info, backlogCollector{backlog},
+	r.MustRegister(m.pluginReady, info, backlogCollector{backlog},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -75,6 +95,12 @@ func counter(r prometheus.Registerer, name, help string, labels ...string) *prom
 
 func histogram(r prometheus.Registerer, name, help string, labels ...string) *prometheus.HistogramVec {
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	r.MustRegister(h)
+	return h
+}
+
+func single(r prometheus.Registerer, name, help string, buckets []float64) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	r.MustRegister(h)
 	return h
 }
@@ -97,10 +123,17 @@ func (m *Metrics) Webhook(platform string, code int, d time.Duration) {
 	m.webhookSeconds.WithLabelValues(platform).Observe(d.Seconds())
 }
 
-// Appended counts messages that were stored and those that were known.
-func (m *Metrics) Appended(platform string, stored, duplicates int) {
+// Appended counts messages that were stored and those that were known, and how long that took.
+func (m *Metrics) Appended(platform string, stored, duplicates int, d time.Duration) {
+	m.appendSeconds.Observe(d.Seconds())
 	m.messages.WithLabelValues(platform, "new").Add(float64(stored))
 	m.messages.WithLabelValues(platform, "duplicate").Add(float64(duplicates))
+}
+
+// Commit counts a transaction of the store.
+func (m *Metrics) Commit(operations int, d time.Duration) {
+	m.commitSize.Observe(float64(operations))
+	m.commitSeconds.Observe(d.Seconds())
 }
 
 // Receipt counts a receipt; a status that is no word of the contract counts as "other".
@@ -124,25 +157,64 @@ func (m *Metrics) Issue(platform, reason string) {
 	m.issues.WithLabelValues(platform, reason).Inc()
 }
 
+// Waited counts a message whose turn has come.
+func (m *Metrics) Waited(lane store.LaneKind, d time.Duration) {
+	m.waits.WithLabelValues(string(lane)).Observe(d.Seconds())
+}
+
 // Turn counts a finished turn.
 func (m *Metrics) Turn(outcome store.Outcome, d time.Duration) {
 	m.turns.WithLabelValues(string(outcome)).Inc()
 	m.turnSeconds.Observe(d.Seconds())
 }
 
-// Send counts an attempt to send.
-func (m *Metrics) Send(platform string, state store.DeliveryState, d time.Duration) {
+// Send counts an attempt to send. reason is why it did not succeed; what is no reason of the contract counts as
+// "OTHER".
+func (m *Metrics) Send(platform string, state store.DeliveryState, reason chat.Reason, d time.Duration) {
 	m.sends.WithLabelValues(platform, string(state)).Inc()
 	m.sendSeconds.WithLabelValues(platform).Observe(d.Seconds())
+	if reason == "" {
+		return
+	}
+	if !slices.Contains(reasons, reason) {
+		reason = "OTHER"
+	}
+	m.sendErrors.WithLabelValues(platform, string(reason)).Inc()
+	switch state {
+	case store.StateFailed, store.StateExpired, store.StateUnknown:
+		m.deadLetters.WithLabelValues(platform, string(reason)).Inc()
+	}
+}
+
+// reasons are those that a send may fail for.
+var reasons = []chat.Reason{
+	chat.ReasonRateLimited, chat.ReasonCredentialsRejected, chat.ReasonPermissionDenied, chat.ReasonMisconfigured,
+	chat.ReasonRecipientUnavailable, chat.ReasonWindowClosed, chat.ReasonContentRejected, chat.ReasonUnsupportedContent,
+	chat.ReasonUpstreamError, chat.ReasonOutcomeUnknown, chat.ReasonUnavailable, chat.ReasonTimeout, chat.ReasonDraining,
+	chat.ReasonPluginPanic, chat.ReasonInternal,
+}
+
+// Limited counts a delivery that has to wait for the platform's limits.
+func (m *Metrics) Limited(platform string, wait time.Duration) {
+	m.limited.WithLabelValues(platform).Observe(wait.Seconds())
+}
+
+// File counts a file that an agent asked for and the bytes that it got.
+func (m *Metrics) File(platform string, bytes int, err error) {
+	m.files.WithLabelValues(platform, resultOf(err)).Inc()
+	m.fileBytes.WithLabelValues(platform).Add(float64(bytes))
+}
+
+func resultOf(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "ok"
 }
 
 // Call counts a call of a plugin.
 func (m *Metrics) Call(plugin, rpc string, d time.Duration, err error) {
-	result := "ok"
-	if err != nil {
-		result = "error"
-	}
-	m.calls.WithLabelValues(plugin, rpc, result).Observe(d.Seconds())
+	m.calls.WithLabelValues(plugin, rpc, resultOf(err)).Observe(d.Seconds())
 }
 
 // PluginReady says whether a plugin is ready.

@@ -266,6 +266,9 @@ func (s *Stage) handle(held context.Context, t store.Turn) {
 	start := time.Now()
 	log := s.Logger.With("cause", t.Cause)
 	failpoint.Here(failpoint.Claimed)
+	if t.Attempt == 1 && !t.Message.ReceivedAt.IsZero() {
+		s.Metrics.Waited(t.Lane, start.Sub(t.Message.ReceivedAt))
+	}
 	r, cut := s.take(held, t, log)
 	failpoint.Here(failpoint.Answered)
 	if cut {

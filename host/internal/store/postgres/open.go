@@ -37,7 +37,9 @@ type Options struct {
 	// Interval lets the database answer before a commit is on disk: a power loss may take the last moments.
 	Interval bool
 	Limits   sqlstore.Limits
-	Retry    store.Retry // of what failed after the platform had taken it; nil: never
+	// Committed is called after each transaction, with how many operations shared it. Optional.
+	Committed func(operations int, took time.Duration)
+	Retry     store.Retry // of what failed after the platform had taken it; nil: never
 	// Now is the clock of leases; nil takes the database's. For tests.
 	Now func() time.Time
 }
@@ -111,7 +113,7 @@ func Open(ctx context.Context, url string, o Options) (s *Store, err error) {
 	}
 	s.hints = listen(s)
 	s.Store = sqlstore.New(&sqlstore.Engine{
-		Reads: s.reads, Connect: s.writes.Conn, Writers: writers, Batch: batched, Deadline: patient,
+		Reads: s.reads, Committed: o.Committed, Connect: s.writes.Conn, Writers: writers, Batch: batched, Deadline: patient,
 		Begin: s.begin, Lock: s.lock, Now: s.clock, Text: text,
 		Skip: " FOR UPDATE OF d SKIP LOCKED", Settled: "tx < pg_snapshot_xmin(pg_current_snapshot())",
 		Gone: gone, Again: again, Wrote: s.hints.give,

@@ -35,7 +35,9 @@ type Options struct {
 	// Interval answers before a commit is on disk: a power loss may take the last moments.
 	Interval bool
 	Limits   sqlstore.Limits
-	Retry    store.Retry // of what failed after the platform had taken it; nil: never
+	// Committed is called after each transaction, with how many operations shared it. Optional.
+	Committed func(operations int, took time.Duration)
+	Retry     store.Retry // of what failed after the platform had taken it; nil: never
 	// Now is the clock; nil takes the system's.
 	Now func() time.Time
 }
@@ -95,7 +97,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 		return s, err
 	}
 	s.Store = sqlstore.New(&sqlstore.Engine{
-		Reads: s.reads, Connect: s.writes.Conn, Writers: 1, Batch: batched, Direct: true, Now: o.Now, Fatal: fatal,
+		Reads: s.reads, Committed: o.Committed, Connect: s.writes.Conn, Writers: 1, Batch: batched, Direct: true, Now: o.Now, Fatal: fatal,
 		Begin: func(w *sqlstore.Writer, _ []string) (time.Time, error) {
 			if s.restart.CompareAndSwap(true, false) {
 				if _, err := w.Exec(`PRAGMA wal_checkpoint(PASSIVE)`); err != nil {

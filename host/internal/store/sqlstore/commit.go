@@ -185,6 +185,7 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 		return results, *err
 	}
 	defer w.stop()
+	begin := time.Now()
 	if err := w.begin(c.ctx, batch); err != nil {
 		w.rollback(c.log)
 		return results, err
@@ -216,6 +217,9 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 		w.rollback(c.log)
 		c.fatal(err)
 		return make([]error, len(batch)), fmt.Errorf("store: commit: %w", err)
+	}
+	if c.engine.Committed != nil {
+		c.engine.Committed(len(batch), time.Since(begin))
 	}
 	c.stored(w.pending)
 	if w.changed && c.engine.Wrote != nil {

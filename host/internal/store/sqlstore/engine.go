@@ -43,6 +43,8 @@ type Engine struct {
 	Again func(err error) bool
 	// Fatal returns an error when nothing may be written any more after err, or nil.
 	Fatal func(err error) error
+	// Committed is called after each transaction, with how many operations shared it. Optional.
+	Committed func(operations int, took time.Duration)
 	// Wrote is called after transactions that stored work for some host. It does not block.
 	Wrote func()
 }
