@@ -97,3 +97,52 @@ func FuzzHTML(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLiteral: in a text whose every mark is escaped, each character is shown and none marks anything.
+func FuzzLiteral(f *testing.F) {
+	for _, seed := range []string{
+		"*a* _b_ ~c~ `d` ```e```", "> a", "- a\n* b\n1. c\n23. d", "a*b*c **d** __e__ ***f***", "`a` `` b ``` c", "*a _b* c_ ~d~*e*",
+		"2 * 3 * 4", "*.log *.tmp", "(*a*) \"_b_\" é*c*é ✅*d*", "http://a_b_*c*", "*\n*", "_\u200b_", "a`b`c*`*`*",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		if len(source) > 1<<12 || strings.ContainsAny(source, "\x00\r") || !utf8.ValidString(source) {
+			return
+		}
+		var escaped strings.Builder
+		for line := range strings.Lines(source) {
+			for _, r := range strings.TrimLeft(line, " \t") { // else it were a block of code
+				if r > ' ' && r < 0x7f && unicode.In(r, unicode.P, unicode.S) {
+					escaped.WriteByte('\\')
+				}
+				escaped.WriteRune(r)
+			}
+		}
+		got := markup.Markdown(escaped.String(), markup.Options{})
+		plain := func(s string) string {
+			return strings.Map(func(r rune) rune {
+				if unicode.IsSpace(r) || r == '\u200b' {
+					return -1
+				}
+				return r
+			}, s)
+		}
+		if g, w := plain(got.Text), plain(source); g != w {
+			t.Errorf("%q became %q", source, got.Text)
+		}
+		if strings.Contains(got.Text, markup.Fence) {
+			t.Errorf("a block of code in %q", got.Text)
+		}
+		for line := range strings.SplitSeq(got.Text, "\n") {
+			if spans := markup.Spans(line); len(spans) > 0 {
+				t.Errorf("%v is marked in %q", spans, line)
+			}
+			for _, start := range []string{"> ", "- ", "* ", "1. "} {
+				if strings.HasPrefix(line, start) {
+					t.Errorf("%q begins a block", line)
+				}
+			}
+		}
+	})
+}

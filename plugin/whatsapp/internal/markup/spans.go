@@ -32,11 +32,10 @@ func spans(found []Span, line string, from, to int) []Span {
 	for i := from; i < to; i++ {
 		switch c := line[i]; c {
 		case '`':
-			end := strings.IndexByte(line[i+1:to], '`')
-			if end > 0 {
-				found = append(found, Span{i, i + 1 + end, c})
+			if end := ticks(line, i, to); end > 0 {
+				found = append(found, Span{i, end, c})
+				i = end
 			}
-			i += max(end, 0) + 1
 		case '*', '_', '~':
 			if never[c] || !opens(line, i) {
 				continue
@@ -64,12 +63,24 @@ func closing(line string, i, to int) int {
 				return j
 			}
 		case '`': // code hides marks
-			if end := strings.IndexByte(line[j+1:to], '`'); end > 0 {
-				j += end + 1
-			}
+			j = max(j, ticks(line, j, to))
 		}
 	}
 	return 0
+}
+
+// ticks returns where the code that begins at i ends, before to; 0 when there is none.
+func ticks(line string, i, to int) int {
+	end := i + 1 + strings.IndexByte(line[i+1:to], '`')
+	if end <= i+1 {
+		return 0
+	}
+	first, _ := utf8.DecodeRuneInString(line[i+1:])
+	last, _ := utf8.DecodeLastRuneInString(line[:end])
+	if !inside(first) || !inside(last) {
+		return 0
+	}
+	return end
 }
 
 // address returns the length of the web address that s begins with; marks in it have no meaning.
