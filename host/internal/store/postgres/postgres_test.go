@@ -4,9 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"github.com/aof-dev/aofd/host/internal/store"
@@ -49,4 +51,18 @@ func TestStore(t *testing.T) {
 		url, schema := pgtest.Schema(t)
 		return open(t, url, schema, c.Now)
 	})
+}
+
+func errorHas(err error, part string) bool { return strings.Contains(err.Error(), part) }
+
+func exec(t *testing.T, url, query string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.Exec(t.Context(), query); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -154,9 +154,15 @@ func (s *Server) exec(ctx context.Context, query string) error {
 	return err
 }
 
+// Socket is the path at which the server listens.
+func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
+
 // URL is the address of the server's only database.
-func (s *Server) URL() string {
-	return "postgres:///postgres?" + url.Values{"host": {s.dir}, "user": {"aofd"}}.Encode()
+func (s *Server) URL() string { return URL(s.dir) }
+
+// URL is the address of a server by the folder of its socket.
+func URL(dir string) string {
+	return "postgres:///postgres?" + url.Values{"host": {dir}, "user": {"aofd"}}.Encode()
 }
 
 // Stop ends the server in order, and all connections with it.
