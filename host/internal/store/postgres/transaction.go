@@ -46,6 +46,12 @@ func (s *Store) begin(w *sqlstore.Writer, keys []string) (now time.Time, err err
 	return now, nil
 }
 
+func commit(w *sqlstore.Writer) error {
+	return w.Raw(func(c any) error {
+		return c.(*stdlib.Conn).Conn().PgConn().Exec(w.Context(), `COMMIT`).Close()
+	})
+}
+
 // lock adds keys to those of the transaction. They come in no order, so two transactions may wait for each
 // other: the database ends one of them, and it is repeated.
 func (s *Store) lock(w *sqlstore.Writer, keys []string) error {

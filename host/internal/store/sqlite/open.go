@@ -107,6 +107,10 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 			_, err := w.Exec(`BEGIN IMMEDIATE`)
 			return o.Now(), err
 		},
+		Commit: func(w *sqlstore.Writer) error {
+			_, err := w.Exec(`COMMIT`)
+			return err
+		},
 	}, o.Limits, o.Logger)
 	s.Retry = o.Retry
 	if err := s.recover(ctx); err != nil {

@@ -37,8 +37,8 @@ type committer struct {
 type operation struct {
 	run  func(*Writer) error
 	keys []string // what it is about: see Engine.Begin
-	// undo takes back what run did, if that was committed; run is then run again, or nobody wants its result
-	// any more. It is nil for what may be done twice.
+	// undo takes back what any call of run did, if that was committed; run is then run again, or nobody wants its
+	// result any more. It is nil for what may be done twice.
 	undo  func(*Writer) error
 	state atomic.Int32
 	err   chan error // the result; buffered, since the caller may have left
@@ -191,6 +191,10 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 		return results, err
 	}
 	for i, op := range batch {
+		if op.state.Load() == left && (op.undo == nil || !unsure) {
+			results[i] = store.ErrBusy // while the database could not be reached
+			continue
+		}
 		before := w.writes
 		err := w.run(op, unsure)
 		if err == nil {

@@ -23,6 +23,8 @@ type Engine struct {
 	// Begin begins a transaction on a writer's connection, in which nobody else works on the keys, and returns
 	// the time, by the clock that all hosts share.
 	Begin func(w *Writer, keys []string) (time.Time, error)
+	// Commit ends it.
+	Commit func(w *Writer) error
 	// Lock adds keys to those of the transaction; nil where Begin shuts out all others.
 	Lock func(w *Writer, keys []string) error
 	// Now is that clock, nearly, for what is only read.

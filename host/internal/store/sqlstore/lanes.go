@@ -13,15 +13,16 @@ import (
 func (s *Store) Claim(
 	ctx context.Context, owner string, kind store.LaneKind, limit int, lease time.Duration,
 ) ([]store.Turn, error) {
-	var turns []store.Turn
+	var turns, all []store.Turn
 	err := s.commit.submit(ctx, &operation{
 		run: func(w *Writer) (err error) {
 			turns, err = s.claim(w, owner, kind, limit, lease)
+			all = append(all, turns...)
 			return err
 		},
 		undo: func(w *Writer) error {
-			for _, t := range turns {
-				if err := release(w, t); err != nil {
+			for _, t := range all {
+				if _, err := w.Exec(releasing+` AND owner = $5`, t.Conversation, string(t.Lane), t.Seq, t.Epoch, owner); err != nil {
 					return err
 				}
 			}
@@ -118,16 +119,14 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) er
 func (s *Store) Release(ctx context.Context, t store.Turn) error {
 	return s.commit.do(ctx, nil, func(w *Writer) error {
 		w.changed = true
-		return release(w, t)
+		_, err := w.Exec(releasing+` AND owner <> ''`, t.Conversation, string(t.Lane), t.Seq, t.Epoch)
+		return err
 	})
 }
 
-func release(w *Writer, t store.Turn) error {
-	_, err := w.Exec(`UPDATE lane SET owner = '', lease_until = 0, attempt = attempt - 1
-		WHERE conversation = $1 AND kind = $2 AND head = $3 AND epoch = $4 AND owner <> ''`,
-		t.Conversation, string(t.Lane), t.Seq, t.Epoch)
-	return err
-}
+// releasing gives a lane back.
+const releasing = `UPDATE lane SET owner = '', lease_until = 0, attempt = attempt - 1
+	WHERE conversation = $1 AND kind = $2 AND head = $3 AND epoch = $4`
 
 // Leave implements store.Store.
 func (s *Store) Leave(ctx context.Context, owner string) error {

@@ -91,17 +91,18 @@ func scanDelivery(row interface{ Scan(...any) error }) (d store.Delivery, seq in
 func (s *Store) ClaimDeliveries(
 	ctx context.Context, owner string, limit int, lease time.Duration, rests ...store.Rest,
 ) ([]store.Delivery, error) {
-	var out []store.Delivery
+	var out, all []store.Delivery
 	err := s.commit.submit(ctx, &operation{
 		run: func(w *Writer) (err error) {
 			if err := rest(w, owner, rests); err != nil {
 				return err
 			}
 			out, err = s.claimDeliveries(w, owner, limit, lease)
+			all = append(all, out...)
 			return err
 		},
 		undo: func(w *Writer) error {
-			for _, d := range out {
+			for _, d := range all {
 				if _, err := w.Exec(`UPDATE delivery SET state = 'queued', attempt = attempt - 1, owner = '', lease_until = 0
 					WHERE id = $1 AND attempt = $2 AND state = 'sending' AND owner = $3`, d.ID, d.Attempt, owner); err != nil {
 					return err

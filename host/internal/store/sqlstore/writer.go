@@ -83,7 +83,7 @@ func (w *Writer) commit() error {
 		}
 	}
 	w.committing = true
-	if _, err := w.Exec(`COMMIT`); err != nil {
+	if err := w.engine.Commit(w); err != nil {
 		return err
 	}
 	w.inside = false
