@@ -233,7 +233,7 @@ func (w *work) run(hosts []*postgres.Store) {
 		appending.Go(func() { w.append(hosts, fmt.Sprint("u", c)) })
 	}
 	appending.Wait()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		b, err := hosts[0].Backlog(ctx)
 		if err == nil && b.InboxPending+b.OutboxPending == 0 {
 			break
@@ -379,7 +379,7 @@ func TestKilledServer(t *testing.T) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for range 3 {
+		for range 2 {
 			select {
 			case <-done:
 				return
@@ -391,7 +391,7 @@ func TestKilledServer(t *testing.T) {
 			}
 		}
 	})
-	(&work{T: t, conversations: 6, each: 60}).run(hosts)
+	(&work{T: t, conversations: 6, each: 25}).run(hosts)
 	close(done)
 	wg.Wait()
 }

@@ -288,11 +288,17 @@ func (s *Store) settle(w *Writer, v store.Settlement) error {
 	} else if v.Deferred {
 		attempt--
 	}
-	var before, joined string
-	ok, err := w.Row(`SELECT message_ids, joined FROM delivery WHERE id = $1 AND attempt = $2 AND state = 'sending'`,
-		[]any{v.DeliveryID, v.Attempt}, &before, &joined)
+	var before, joined, conversation string
+	ok, err := w.Row(`SELECT message_ids, joined, conversation FROM delivery
+		WHERE id = $1 AND attempt = $2 AND state = 'sending'`,
+		[]any{v.DeliveryID, v.Attempt}, &before, &joined, &conversation)
 	if err != nil || !ok {
 		return err // not the current attempt
+	}
+	if conversation != v.Conversation { // which only saves this lock
+		if err := w.lock(conversationKey(conversation)); err != nil {
+			return err
+		}
 	}
 	if _, err := w.Exec(`UPDATE delivery SET state = $1, attempt = $2, next_at = $3, message_ids = $4, error = $5,
 			settled_at = $6, owner = '', lease_until = 0
