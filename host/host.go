@@ -160,13 +160,14 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 	}
 	d.owner = uuid.NewString()
 	d.egress = egress.New(egress.Settings{
-		Owner: d.owner, Outbox: d.store, Sender: d.sender, Metrics: d.metrics, Logger: d.log,
+		Owner: d.owner, Outbox: d.store, Sender: d.sender, Policy: policy(d.cfg), Metrics: d.metrics, Logger: d.log,
 	})
 	d.current.now.plan = d.newPlanner(d.cfg)
 	d.turn = turn.New(turn.Settings{
 		Owner: d.owner, Lanes: d.store, Planner: &d.current, Agents: withFiles{&d.current, d}, Enqueued: d.egress.Wake,
 		MaxConcurrent: d.cfg.Runtime.MaxConcurrentTasks, ProgressAfter: d.cfg.Runtime.ProgressAfter,
-		MaxAge: d.cfg.Runtime.MaxMessageAge, Courtesies: courtesies{d}, Signal: d.cfg.Runtime.Signal,
+		MaxAge: d.cfg.Runtime.MaxMessageAge, ExpireAfter: d.cfg.Delivery.ExpireAfter, Window: d.cfg.Runtime.CoalesceWindow,
+		Courtesies: courtesies{d}, Signal: d.cfg.Runtime.Signal,
 		Metrics: d.metrics, Logger: d.log,
 	})
 	return d.servers.build(d)
@@ -230,11 +231,12 @@ func (d *daemon) close() {
 	}
 }
 
-// sender returns what sends for a platform, and the platform's limits; nil when it is not configured.
-func (d *daemon) sender(id string) (egress.Sender, chat.Limits) {
+// sender returns what sends for an account of a platform, and the limits of that account; nil when the platform
+// is not configured.
+func (d *daemon) sender(platform, account string) (egress.Sender, chat.Limits) {
 	for _, p := range d.platforms {
-		if p.id == id {
-			return p, p.limits()
+		if p.id == platform {
+			return p, p.limitsOf(account)
 		}
 	}
 	return nil, chat.Limits{}

@@ -22,6 +22,7 @@ import (
 	"github.com/aof-dev/aofd/host/internal/catalog"
 	"github.com/aof-dev/aofd/host/internal/console"
 	"github.com/aof-dev/aofd/host/internal/ingress"
+	"github.com/aof-dev/aofd/host/internal/turn"
 	"github.com/aof-dev/aofd/sdk/version"
 )
 
@@ -147,6 +148,16 @@ func (s *servers) stop(ctx context.Context) {
 // Stopping implements api.Daemon.
 func (d *daemon) Stopping() <-chan struct{} { return d.servers.stopping }
 
+// maxPerUser is how many messages of one sender may wait or run. A burst that is answered together counts as one
+// task, so it must fit in.
+func (d *daemon) maxPerUser() int {
+	n := d.cfg.Runtime.MaxTasksPerUser
+	if d.cfg.Runtime.CoalesceWindow > 0 {
+		n += turn.MaxBurst
+	}
+	return n
+}
+
 // routes are the paths of the webhook listener.
 func (d *daemon) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -155,7 +166,7 @@ func (d *daemon) routes() http.Handler {
 	for _, p := range d.platforms {
 		h := ingress.New(ingress.Settings{
 			Platform: p.id, ContentTypes: p.contentTypes, Parser: p, Inbox: d.store, Lane: d.current.lane,
-			Arrived: d.turn.Wake, MaxPerUser: d.cfg.Runtime.MaxTasksPerUser,
+			Arrived: d.turn.Wake, MaxPerUser: d.maxPerUser(),
 			MaxBodyBytes: d.cfg.Server.MaxBodyBytes, Timeout: storeTimeout, InFlight: budget,
 			Metrics: d.metrics, Logger: d.log,
 		})

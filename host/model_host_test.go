@@ -53,11 +53,11 @@ func (w *world) boot(n int) *host {
 	log := slog.New(slog.DiscardHandler)
 	h.egress = egress.New(egress.Settings{
 		Owner: h.owner, Outbox: h.gate, Metrics: metrics, Logger: log,
-		Sender: func(string) (egress.Sender, chat.Limits) { return h, w.limits },
+		Sender: func(string, string) (egress.Sender, chat.Limits) { return h, w.limits },
 	})
 	h.turn = turn.New(turn.Settings{
 		Owner: h.owner, Lanes: h.gate, Planner: planner{}, Agents: h, Enqueued: h.egress.Wake, MaxConcurrent: 100,
-		ProgressAfter: 10 * time.Second, Metrics: metrics, Logger: log,
+		ProgressAfter: 10 * time.Second, Window: w.plan.Window, Metrics: metrics, Logger: log,
 	})
 	h.ingress = ingress.New(ingress.Settings{
 		Platform: netPlatform, ContentTypes: func() []string { return nil }, Parser: parser{w}, Inbox: h.gate,
@@ -95,6 +95,10 @@ func (w *world) anyHost(n int) *host {
 
 // trouble makes a trouble happen and, when it is over, everything be as before.
 func (w *world) trouble(b trouble) {
+	if b.What == "pause" {
+		w.pause(b.Lasts)
+		return
+	}
 	w.mu.Lock()
 	h := w.hosts[b.Host]
 	if h == nil {
@@ -128,6 +132,11 @@ func (w *world) trouble(b trouble) {
 	w.mu.Unlock()
 	if b.What == "stop" {
 		h.stop(2 * time.Second)
+		if err := w.store.Leave(context.Background(), h.owner); err != nil {
+			w.mu.Lock()
+			w.problem("leave: %v", err)
+			w.mu.Unlock()
+		}
 	} else {
 		h.stop(0)
 	}
@@ -136,6 +145,28 @@ func (w *world) trouble(b trouble) {
 	w.mu.Lock()
 	w.hosts[b.Host] = next
 	w.mu.Unlock()
+}
+
+func (w *world) pause(d time.Duration) {
+	account := store.Account{Platform: netPlatform, Account: netAccount}
+	w.mu.Lock()
+	twice := w.pausedAt > 0
+	if !twice {
+		w.pausedAt = w.now()
+	}
+	w.mu.Unlock()
+	if twice {
+		return
+	}
+	err := w.store.Pause(context.Background(), account, "model")
+	time.Sleep(d)
+	err = errors.Join(err, w.store.Resume(context.Background(), account))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pausedAt = 0
+	if err != nil {
+		w.problem("pause: %v", err)
+	}
 }
 
 var (
@@ -235,6 +266,10 @@ func (g *gate) Finish(ctx context.Context, t store.Turn, r store.Result) error {
 		err := g.Store.Finish(ctx, t, r)
 		if err == nil {
 			g.world.finished(t, r)
+			for _, m := range r.Merged {
+				m.Epoch = t.Epoch
+				g.world.finished(m, store.Result{Outcome: store.OutcomeMerged, Reason: t.Cause})
+			}
 		}
 		return err
 	})
@@ -258,4 +293,26 @@ func (g *gate) Settle(ctx context.Context, s store.Settlement) error {
 		}
 		return err
 	})
+}
+
+func (g *gate) HoldSenders(ctx context.Context, o string, a []store.Account, d time.Duration) ([]store.Account, error) {
+	return through(g, func() ([]store.Account, error) { return g.Store.HoldSenders(ctx, o, a, d) })
+}
+
+func (g *gate) Join(
+	ctx context.Context, o string, first store.Delivery, n int, fits func(store.Delivery) bool,
+) ([]store.Delivery, error) {
+	return through(g, func() ([]store.Delivery, error) {
+		out, err := g.Store.Join(ctx, o, first, n, fits)
+		g.world.joined(first.ID, out)
+		return out, err
+	})
+}
+
+func (g *gate) RecentSends(ctx context.Context, a store.Account, since time.Time) ([]store.Send, error) {
+	return through(g, func() ([]store.Send, error) { return g.Store.RecentSends(ctx, a, since) })
+}
+
+func (g *gate) Following(ctx context.Context, t store.Turn, n int) ([]store.Turn, error) {
+	return through(g, func() ([]store.Turn, error) { return g.Store.Following(ctx, t, n) })
 }

@@ -74,7 +74,7 @@ func (w *world) post(h hook) {
 // attempt is one call of SendResponse, as the platform saw it.
 type attempt struct {
 	at      time.Duration
-	ends    string
+	plan    sendPlan
 	went    bool     // something reached the recipient
 	ids     []string // of what reached them
 	told    string   // what the host was told: ok, no, unknown, held; empty: it did not live to hear
@@ -103,14 +103,29 @@ func (h *host) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, er
 	if n < len(m.Sends) && !strings.HasSuffix(d.ID, "-instead") {
 		p = m.Sends[n]
 	}
-	a := &attempt{at: w.now(), ends: p.Ends, partsAt: d.PartsSent}
-	w.attempts[d.ID] = append(w.attempts[d.ID], a)
+	with := w.join[d.ID]
+	delete(w.join, d.ID)
+	parts := partsOf(m, d.ID, p.Ends) - d.PartsSent
+	if len(with) > 0 {
+		if p.Ends == "half" {
+			p.Ends = "ok"
+		}
+		parts = min(parts, 1) // joined texts fit into one message
+		if got := strings.Count(d.Response.Text, "\n\n"); got != len(with) {
+			w.problem("%s goes out with %d others, and has %d texts: %q", d.ID, len(with), got+1, d.Response.Text)
+		}
+	}
+	a := &attempt{at: w.now(), plan: p, partsAt: d.PartsSent}
+	ids := append([]string{d.ID}, with...)
+	for _, id := range ids {
+		w.attempts[id] = append(w.attempts[id], a)
+	}
 	w.mu.Unlock()
 
-	for i := range partsOf(m, d.ID, p.Ends) - d.PartsSent {
+	for i := range parts {
 		id := fmt.Sprintf("w-%s-%d-%d", d.ID, n, i)
 		// What has left reaches the platform, whatever becomes of the host.
-		w.later(p.Takes/2, func() { w.accept(d.ID, m, a, p, id) })
+		w.later(p.Takes/2, func() { w.accept(ids, a, p, id) })
 	}
 	select {
 	case <-time.After(p.Takes):
@@ -174,19 +189,22 @@ func told(s chat.Sent, err error) string {
 	return "no"
 }
 
-// accept is the moment in which a message reaches the recipient; the platform reports on it later.
-func (w *world) accept(id string, m *planned, a *attempt, p sendPlan, messageID string) {
+// accept is the moment in which a message reaches the recipient; the platform reports on it later, and names the
+// first of the deliveries that are in it.
+func (w *world) accept(ids []string, a *attempt, p sendPlan, messageID string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a.went, a.ids = true, append(a.ids, messageID)
-	w.reached = append(w.reached, reached{m, id, w.now()})
+	for _, id := range ids {
+		w.reached = append(w.reached, reached{w.slots[strings.TrimSuffix(id, "-instead")], id, messageID, w.now()})
+	}
 	for i, r := range p.Receipts {
 		receipt := chat.Receipt{
-			ID: fmt.Sprintf("%s:%s:%d", messageID, r.Status, i), Account: netAccount, MessageID: messageID, DeliveryID: id,
+			ID: fmt.Sprintf("%s:%s:%d", messageID, r.Status, i), Account: netAccount, MessageID: messageID, DeliveryID: ids[0],
 			Status: r.Status, At: time.Now(),
 		}
 		if r.Status == chat.ReceiptFailed {
-			receipt.Error = &chat.DeliveryError{Reason: chat.ReasonRecipientUnavailable, Message: "gone", Permanent: true}
+			receipt.Error = &chat.DeliveryError{Reason: chat.ReasonUpstreamError, Message: "gone", Permanent: !r.Passes}
 		}
 		times := 1
 		if r.Twice {
@@ -200,9 +218,10 @@ func (w *world) accept(id string, m *planned, a *attempt, p sendPlan, messageID 
 
 // reached is a message of ours that reached its recipient.
 type reached struct {
-	m  *planned
-	id string // of the delivery
-	at time.Duration
+	m       *planned
+	id      string // of the delivery
+	message string // the platform's id
+	at      time.Duration
 }
 
 // run is one run of the agent.

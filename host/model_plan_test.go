@@ -14,6 +14,8 @@ import (
 // that the same seed is the same run. Times are from the beginning.
 type plan struct {
 	Hosts    int
+	Window   time.Duration // in which a burst is answered together; 0: never
+	Pair     chat.Rate     // what a recipient gets; zero: without a limit
 	Messages []*planned
 	Troubles []trouble
 }
@@ -49,6 +51,7 @@ type receiptPlan struct {
 	Status chat.ReceiptStatus
 	After  time.Duration
 	Twice  bool
+	Passes bool // of a failure: the same message may work later
 }
 
 // trouble is something that happens to a host or is done by the operator.
@@ -68,7 +71,7 @@ var (
 	// What happens to a send: it goes well; is put off; nothing went out, and that is certain; it went out but the
 	// answer was lost; it did not go out and the answer was lost; it is refused for good; only a notice went out,
 	// since the reply window is over; of two parts only one went out.
-	sendEnds   = []string{"ok", "ok", "ok", "limited", "down", "lost", "gone", "refused", "half"}
+	sendEnds   = []string{"ok", "ok", "ok", "limited", "down", "lost", "gone", "refused", "held", "half"}
 	statuses   = []chat.ReceiptStatus{chat.ReceiptSent, chat.ReceiptDelivered, chat.ReceiptRead}
 	lifeOfTest = 100 * time.Second // in which everything of a plan begins
 )
@@ -76,6 +79,12 @@ var (
 // drawPlan draws a plan. Small numbers make calm plans, which is where failures are shrunk to.
 func drawPlan(t *rapid.T) *plan {
 	p := &plan{Hosts: rapid.IntRange(1, 2).Draw(t, "hosts")}
+	if rapid.IntRange(0, 3).Draw(t, "window") == 3 {
+		p.Window = 3 * time.Second
+	}
+	if rapid.IntRange(0, 2).Draw(t, "pair") == 2 {
+		p.Pair = chat.Rate{Period: 5 * time.Second, Burst: uint32(rapid.IntRange(1, 4).Draw(t, "burst"))}
+	}
 	chats := rapid.IntRange(1, 3).Draw(t, "chats")
 	n := rapid.IntRange(1, 14).Draw(t, "messages")
 	at := time.Duration(0)
@@ -103,7 +112,7 @@ func drawPlan(t *rapid.T) *plan {
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "troubles") {
 		b := trouble{
-			What: rapid.SampledFrom([]string{"kill", "kill", "stop", "cut off"}).Draw(t, "what"),
+			What: rapid.SampledFrom([]string{"kill", "kill", "stop", "cut off", "pause"}).Draw(t, "what"),
 			Host: rapid.IntRange(0, p.Hosts-1).Draw(t, "host"), At: millis(t, "at", int(lifeOfTest.Milliseconds())),
 			Lasts: millis(t, "lasts", 40_000),
 		}
@@ -124,7 +133,9 @@ func drawSend(t *rapid.T) sendPlan {
 		})
 	}
 	if s.Ends == "ok" && rapid.IntRange(0, 5).Draw(t, "fails later") == 5 {
-		s.Receipts = append(s.Receipts, receiptPlan{Status: chat.ReceiptFailed, After: millis(t, "after", 20_000)})
+		s.Receipts = append(s.Receipts, receiptPlan{
+			Status: chat.ReceiptFailed, After: millis(t, "after", 20_000), Passes: rapid.Bool().Draw(t, "passes"),
+		})
 	}
 	return s
 }
@@ -136,7 +147,7 @@ func millis(t *rapid.T, label string, most int) time.Duration {
 // String tells the plan as a story.
 func (p *plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d hosts\n", p.Hosts)
+	fmt.Fprintf(&b, "%d hosts, window %s, pair %+v\n", p.Hosts, p.Window, p.Pair)
 	for _, m := range p.Messages {
 		fmt.Fprintf(&b, "m%d in chat %d at %s, with m%d, again %v (new id %v); agent %+v\n",
 			m.N, m.Chat, m.At, m.With, m.Again, m.NewID, m.Agent)

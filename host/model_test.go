@@ -16,6 +16,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/aof-dev/aofd/host/internal/egress"
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -45,7 +46,7 @@ func TestModel(t *testing.T) {
 		var problems []string
 		synctest.Test(t, func(t *testing.T) {
 			s, err := sqlite.Open(t.Context(), filepath.Join(dir, fmt.Sprintf("%d.db", n)), sqlite.Options{
-				Logger: slog.New(slog.DiscardHandler),
+				Logger: slog.New(slog.DiscardHandler), Retry: egress.Policy{}.Retry,
 			})
 			if err != nil {
 				problems = []string{err.Error()}
@@ -83,13 +84,18 @@ type world struct {
 	outcomes   map[string][]outcome  // by cause
 	claims     map[string]int        // of deliveries
 	settles    map[string]int        // of claims: how they ended is stored
+	settledAt  map[string]time.Duration
+	join       map[string][]string   // what goes out with a delivery next
+	last       map[string][]string   // what went out with it last
+	said       map[int]time.Duration // when somebody wrote last, by chat
 }
 
 // play runs a plan over a store and returns what should not have happened.
 func play(p *plan, s store.Store) []string {
 	w := &world{
 		plan: p, store: s, began: time.Now(), slots: map[string]*planned{}, attempts: map[string][]*attempt{},
-		hosts: make([]*host, p.Hosts), outcomes: map[string][]outcome{}, claims: map[string]int{}, settles: map[string]int{},
+		limits: chat.Limits{PerRecipient: p.Pair}, hosts: make([]*host, p.Hosts), outcomes: map[string][]outcome{}, claims: map[string]int{}, settles: map[string]int{}, settledAt: map[string]time.Duration{},
+		join: map[string][]string{}, last: map[string][]string{}, said: map[int]time.Duration{},
 	}
 	for _, m := range p.Messages {
 		for _, id := range w.slotsOf(m) {
@@ -166,18 +172,40 @@ func (w *world) claimed(d []store.Delivery) {
 func (w *world) settled(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.settles[id]++
+	for _, id := range append(w.last[id], id) {
+		w.settles[id]++
+		w.settledAt[id] = w.now()
+	}
+	delete(w.last, id)
+}
+
+// joined notes what goes out in one message with a delivery.
+func (w *world) joined(first string, with []store.Delivery) {
+	w.claimed(with)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, d := range with {
+		w.join[first] = append(w.join[first], d.ID)
+	}
+	w.last[first] = w.join[first]
 }
 
 func (w *world) arrived(causes []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.causes = append(w.causes, causes...)
+	for _, c := range causes {
+		for _, m := range w.plan.Messages {
+			if event := c[strings.LastIndex(c, "/")+1:]; event == m.eventID(false) || event == m.eventID(true) {
+				w.said[m.Chat] = w.now()
+			}
+		}
+	}
 }
 
 // settle waits until nothing more happens, and stops the hosts.
 func (w *world) settle() {
-	for range 1000 {
+	for range 150 {
 		time.Sleep(5 * time.Second)
 		b, err := w.store.Backlog(context.Background())
 		if err == nil && w.open.Load() == 0 && b.InboxPending == 0 && b.OutboxPending == 0 {
@@ -208,6 +236,7 @@ func (w *world) check() {
 		w.checkTurn(ctx, m, causes[0])
 	}
 	w.checkOrder()
+	w.checkPace()
 }
 
 // checkTurn: every message has one outcome, the agent's, and the answers that belong to it.
@@ -217,6 +246,18 @@ func (w *world) checkTurn(ctx context.Context, m *planned, cause string) {
 		return
 	}
 	record := w.outcomes[cause][0]
+	kept, err := w.store.Message(ctx, cause)
+	if err != nil || kept.Outcome != record.Outcome {
+		w.problem("m%d ended as %q, and the store says %q, %v", m.N, record.Outcome, kept.Outcome, err)
+	}
+	if record.Outcome == store.OutcomeMerged && w.plan.Window > 0 {
+		for _, id := range w.slotsOf(m) {
+			if len(w.attempts[id]) > 0 {
+				w.problem("m%d was answered by itself and together with %s", m.N, record.Reason)
+			}
+		}
+		return
+	}
 	var whole, cut int
 	for _, r := range w.runs {
 		if r.m == m && r.cut {
@@ -265,8 +306,11 @@ func (w *world) checkDelivery(m *planned, d store.Delivery) {
 		if last != nil && (last.told == "unknown" || last.told == "") {
 			w.problem("%s of m%d was sent again (attempt %d) although nobody knew what became of it", d.ID, m.N, i+1)
 		}
-		if last != nil && last.told == "ok" {
+		if last != nil && last.told == "ok" && !last.failsLater() {
 			w.problem("%s of m%d was sent again (attempt %d) although it had been sent", d.ID, m.N, i+1)
+		}
+		if last != nil && last.failsLater() && a.partsAt == 0 {
+			went = 0 // nothing of the former attempt arrived
 		}
 		if a.partsAt != went {
 			w.problem("%s of m%d: attempt %d said that %d parts are out, and there are %d", d.ID, m.N, i+1, a.partsAt, went)
@@ -284,13 +328,17 @@ func (w *world) checkDelivery(m *planned, d store.Delivery) {
 			w.problem("%s of m%d is %s, and nothing of it went out", d.ID, m.N, d.State)
 		}
 	case store.StateFailed:
-		if last == nil || last.told != "no" && !failsLater(m) {
+		if last == nil || last.told != "no" && !slices.ContainsFunc(tries, (*attempt).failsLater) {
 			w.problem("%s of m%d failed without a reason: %+v", d.ID, m.N, d.LastError)
 		}
 	case store.StateUnknown:
 		// How it ended may be lost with a host that died, or that could not reach the store any more.
 		if w.claims[d.ID] == w.settles[d.ID] && (last == nil || last.told != "unknown" && last.told != "") {
 			w.problem("%s of m%d is unknown, and the host was told %+v", d.ID, m.N, last)
+		}
+	case store.StateHeld:
+		if last == nil || last.told != "held" && last.told != "" || w.said[m.Chat] > w.settledAt[d.ID] {
+			w.problem("%s of m%d is held, last attempt %+v", d.ID, m.N, last)
 		}
 	default:
 		w.problem("%s of m%d is still %s", d.ID, m.N, d.State)
@@ -299,18 +347,16 @@ func (w *world) checkDelivery(m *planned, d store.Delivery) {
 
 // checkReceipts: a delivery is as far as its receipts say, in whatever order they came.
 func (w *world) checkReceipts(m *planned, d store.Delivery, tries []*attempt) {
-	if failsLater(m) || d.State == store.StateFailed {
+	if slices.ContainsFunc(tries, (*attempt).failsLater) || d.State == store.StateFailed || d.State == store.StateHeld {
 		return
 	}
 	ranks := map[chat.ReceiptStatus]int{chat.ReceiptSent: 1, chat.ReceiptDelivered: 2, chat.ReceiptRead: 3}
 	states := map[store.DeliveryState]int{store.StateSent: 1, store.StateDelivered: 2, store.StateRead: 3}
 	least := 3
-	for i, a := range tries {
+	for _, a := range tries {
 		best := 0
-		if i < len(m.Sends) {
-			for _, r := range m.Sends[i].Receipts {
-				best = max(best, ranks[r.Status])
-			}
+		for _, r := range a.plan.Receipts {
+			best = max(best, ranks[r.Status])
 		}
 		for range a.ids {
 			least = min(least, best)
@@ -322,11 +368,9 @@ func (w *world) checkReceipts(m *planned, d store.Delivery, tries []*attempt) {
 	}
 }
 
-// failsLater reports whether the platform takes a delivery of the message and says later that it failed.
-func failsLater(m *planned) bool {
-	return slices.ContainsFunc(m.Sends, func(s sendPlan) bool {
-		return slices.ContainsFunc(s.Receipts, func(r receiptPlan) bool { return r.Status == chat.ReceiptFailed })
-	})
+// failsLater reports whether the platform says after an attempt that it failed, although it had taken it.
+func (a *attempt) failsLater() bool {
+	return a.went && slices.ContainsFunc(a.plan.Receipts, func(r receiptPlan) bool { return r.Status == chat.ReceiptFailed })
 }
 
 // checkOrder: what reached a chat came in the order of the messages that it answers. What was held may come
@@ -343,7 +387,7 @@ func (w *world) checkOrder() {
 	last := map[int]*planned{}
 	for _, r := range w.reached {
 		late := slices.ContainsFunc(w.attempts[r.id], func(a *attempt) bool {
-			return a.ends == "held" || a.ends == "refused" || a.told == "" || a.told == "unknown"
+			return a.plan.Ends == "held" || a.plan.Ends == "refused" || a.failsLater() || a.told == "" || a.told == "unknown"
 		}) ||
 			strings.HasSuffix(r.id, "-instead")
 		if late {
@@ -353,5 +397,38 @@ func (w *world) checkOrder() {
 			w.problem("an answer to m%d reached chat %d after one to m%d", r.m.N, r.m.Chat, before.N)
 		}
 		last[r.m.Chat] = r.m
+	}
+}
+
+// checkPace: nobody gets more than the platform lets through. What was cut off may have gone out uncounted.
+func (w *world) checkPace() {
+	if w.plan.Pair.Period == 0 {
+		return
+	}
+	unsure := 0
+	for _, tries := range w.attempts {
+		for _, a := range tries {
+			if a.told == "" || a.told == "unknown" {
+				unsure++
+			}
+		}
+	}
+	at := map[int][]time.Duration{}
+	known := map[string]bool{}
+	for _, r := range w.reached {
+		if !known[r.message] {
+			known[r.message] = true
+			at[r.m.Chat] = append(at[r.m.Chat], r.at)
+		}
+	}
+	for c, times := range at {
+		for i := range times {
+			for j := i; j < len(times); j++ {
+				most := int(w.plan.Pair.Burst) + int((times[j]-times[i]+10*time.Second)/w.plan.Pair.Period) + 1 + unsure
+				if j-i+1 > most {
+					w.problem("chat %d got %d messages within %s", c, j-i+1, times[j]-times[i])
+				}
+			}
+		}
 	}
 }

@@ -35,7 +35,7 @@ func (d *daemon) newPlanner(cfg *config.Config) *planner {
 		store: d.store, router: router.New(cfg.Triggers, cfg.Runtime.DefaultAgent),
 		agents: map[string]config.Agent{}, runtime: cfg.Runtime, log: d.log,
 		limits: func(platform string) chat.Limits {
-			_, limits := d.sender(platform)
+			_, limits := d.sender(platform, "")
 			return limits
 		},
 	}

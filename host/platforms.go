@@ -276,6 +276,19 @@ func (p *platform) limits() chat.Limits {
 	return chat.Limits{}
 }
 
+// limitsOf are the limits of one account.
+func (p *platform) limitsOf(account string) chat.Limits {
+	out := p.limits()
+	if plugin := p.live(); plugin != nil {
+		for _, a := range plugin.Status().Accounts {
+			if a.ID == account && a.Rate.Period > 0 {
+				out.PerAccount = a.Rate
+			}
+		}
+	}
+	return out
+}
+
 // contentTypes are the media types of the platform's webhooks; empty while nothing is known.
 func (p *platform) contentTypes() []string {
 	if plugin := p.live(); plugin != nil && plugin.Info().Platform != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/aof-dev/aofd/host/internal/config"
+	"github.com/aof-dev/aofd/host/internal/egress"
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/store/postgres"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
@@ -22,13 +23,20 @@ import (
 // storeFile is the store in a data directory.
 func storeFile(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "aofd.db") }
 
+// policy says how long deliveries are tried.
+func policy(cfg *config.Config) egress.Policy {
+	d := cfg.Delivery
+	return egress.Policy{Attempts: d.MaxAttempts, Age: d.MaxAge, UnknownAfter: d.UnknownAfter}
+}
+
 // openStore opens the store that the configuration names.
 func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, metrics *telemetry.Metrics) (store.Store, error) {
 	c := cfg.Store
+	retry := policy(cfg).Retry
 	limits := sqlstore.Limits{Messages: c.MaxPendingMessages, Bytes: c.MaxPendingBytes}
 	if c.URL == "" {
 		s, err := sqlite.Open(ctx, storeFile(cfg), sqlite.Options{
-			Logger: log, Interval: c.Interval, Limits: limits, Committed: metrics.Commit,
+			Logger: log, Interval: c.Interval, Limits: limits, Retry: retry, Committed: metrics.Commit,
 		})
 		if err != nil {
 			return nil, err
@@ -36,7 +44,7 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, metric
 		return s, nil
 	}
 	s, err := postgres.Open(ctx, c.URL, postgres.Options{
-		Logger: log, Schema: c.Schema, Interval: c.Interval, Limits: limits, Committed: metrics.Commit,
+		Logger: log, Schema: c.Schema, Interval: c.Interval, Limits: limits, Retry: retry, Committed: metrics.Commit,
 	})
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (d *daemon) Send(ctx context.Context, m api.Outgoing, dry bool) (store.Deli
 	out := store.Delivery{
 		ID: store.DeliveryID(cause, 1), Cause: cause, Ordinal: 1, Platform: to.Platform, Account: to.Account,
 		Conversation: to.Key, ChannelID: to.ChannelID, Response: m.Response, CreatedAt: time.Now(),
-		State: store.StateQueued,
+		State: store.StateQueued, Bulk: true,
 	}
 	if dry {
 		return out, warnings, nil

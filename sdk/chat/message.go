@@ -2,6 +2,7 @@ package chat
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -39,6 +40,16 @@ type Message struct {
 	Raw json.RawMessage `json:"raw,omitempty"`
 	// Refusal, when not nil, is why the sender must not be answered.
 	Refusal *Refusal `json:"refusal,omitempty"`
+}
+
+// Direct reports whether the message was said in the direct chat with its user: the channel is one of the
+// user's ids, or one that the user had before.
+func (m Message) Direct() bool {
+	if m.ChannelID == m.User.ID || slices.Contains(m.User.Aliases, m.ChannelID) {
+		return true
+	}
+	s := m.Content.System
+	return s != nil && m.ChannelID != "" && (m.ChannelID == s.PreviousID || m.ChannelID == s.CurrentID)
 }
 
 // Refusal is a plugin's decision that a message is not to be answered.

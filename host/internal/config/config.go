@@ -17,6 +17,7 @@ type Config struct {
 	Agents    []Agent    // by name
 	Triggers  []Trigger  // by file name, then document order; disabled ones are left out
 	Runtime   Runtime
+	Delivery  Delivery
 
 	Folders []Folder // that agents and triggers were read from
 	Files   []string // that were read, absolute
@@ -66,6 +67,14 @@ type Store struct {
 	IDs, Ledger, Bodies, Trace, History time.Duration
 }
 
+// Delivery says how long answers are tried.
+type Delivery struct {
+	MaxAttempts  int
+	MaxAge       time.Duration // of an answer that cannot be sent
+	ExpireAfter  time.Duration // when an answer is of no use any more; 0: never
+	UnknownAfter time.Duration // until the operator is told that nobody knows whether one arrived
+}
+
 // Runtime bounds what agents may do.
 type Runtime struct {
 	MaxConcurrentTasks int
@@ -76,8 +85,9 @@ type Runtime struct {
 	ProgressAfter      time.Duration // 0: never
 	DefaultAgent       string        // name of a loaded agent; empty: none
 	DefaultModel       string
-	UnknownCommands    string      // "reply" or "agent": who answers /x that nobody bound
-	Signal             chat.Signal // what a sender sees while an agent works; empty: nothing
+	UnknownCommands    string        // "reply" or "agent": who answers /x that nobody bound
+	CoalesceWindow     time.Duration // in which messages of one sender are answered together; 0: never
+	Signal             chat.Signal   // what a sender sees while an agent works; empty: nothing
 }
 
 // Platform is one enabled block of spec.platforms, the credentials of triggers, or both. Its keys belong to

@@ -30,6 +30,7 @@ func (l *loader) readDaemon(root place) {
 	l.readAdmin(spec.child("admin"))
 	l.readPlatforms(spec.child("platforms"))
 	l.readRuntime(spec.child("runtime"))
+	l.readDelivery(spec.child("delivery"))
 	l.readSettings(spec.child("settings"))
 	l.readStore(spec.child("store"))
 	l.cfg.DataDir = spec.child("data_dir").folder()
@@ -97,12 +98,24 @@ func (l *loader) readRuntime(p place) {
 		TaskTimeout:        p.child("task_timeout_secs").seconds(1),
 		MaxMessageAge:      p.child("max_message_age_secs").seconds(0),
 		ProgressAfter:      p.child("progress_after_secs").seconds(0),
+		CoalesceWindow:     p.child("coalesce_window_secs").seconds(0),
 		DefaultAgent:       p.child("default_agent").str(),
 		DefaultModel:       p.child("default_model").str(),
 		UnknownCommands:    p.child("unknown_commands").oneOf("reply", "agent"),
 	}
 	if signal := p.child("signals").oneOf("typing", "read", "none"); signal != "none" {
 		l.cfg.Runtime.Signal = chat.Signal(signal)
+	}
+}
+
+func (l *loader) readDelivery(p place) {
+	p.isMapping()
+	p.knownKeys()
+	l.cfg.Delivery = Delivery{
+		MaxAttempts:  p.child("max_attempts").integer(1, 1000),
+		MaxAge:       p.child("max_age_secs").seconds(1),
+		ExpireAfter:  p.child("expire_after_secs").seconds(0),
+		UnknownAfter: p.child("unknown_after_secs").seconds(1),
 	}
 }
 

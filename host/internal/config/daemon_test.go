@@ -27,6 +27,10 @@ func TestDefaults(t *testing.T) {
 	if cfg.Runtime != want {
 		t.Errorf("%+v, want %+v", cfg.Runtime, want)
 	}
+	delivery := Delivery{MaxAttempts: 10, MaxAge: 24 * time.Hour, ExpireAfter: 72 * time.Hour, UnknownAfter: 10 * time.Minute}
+	if cfg.Delivery != delivery {
+		t.Errorf("%+v, want %+v", cfg.Delivery, delivery)
+	}
 	if cfg.LogLevel != "info" || cfg.LogFormat != "" || cfg.File != "c.yaml" || filepath.Base(cfg.DataDir) != "data" {
 		t.Errorf("%+v", cfg)
 	}
@@ -69,8 +73,10 @@ spec:
     progress_after_secs: 0
     unknown_commands: Agent
     max_programs: 3
+    coalesce_window_secs: 2
     signals: none
   settings: {log_level: WARN, log_format: json}
+  delivery: {max_attempts: 3, max_age_secs: 1h, expire_after_secs: 0, unknown_after_secs: 60}
   data_dir: ${DATA:-state}
   plugins: {directory: plug}
 `,
@@ -86,10 +92,14 @@ spec:
 	}
 	runtime := Runtime{
 		MaxConcurrentTasks: 4, MaxPrograms: 3, MaxTasksPerUser: 2, TaskTimeout: 2 * time.Minute, MaxMessageAge: time.Hour,
-		DefaultAgent: "echo", DefaultModel: "some:model", UnknownCommands: "agent",
+		DefaultAgent: "echo", DefaultModel: "some:model", UnknownCommands: "agent", CoalesceWindow: 2 * time.Second,
 	}
 	if cfg.Runtime != runtime {
 		t.Errorf("%+v, want %+v", cfg.Runtime, runtime)
+	}
+	delivery := Delivery{MaxAttempts: 3, MaxAge: time.Hour, UnknownAfter: time.Minute}
+	if cfg.Delivery != delivery {
+		t.Errorf("%+v, want %+v", cfg.Delivery, delivery)
 	}
 	if cfg.Name != "harbour" || cfg.LogLevel != "warn" || cfg.LogFormat != "json" || filepath.Base(cfg.DataDir) != "state" ||
 		!slices.Equal(cfg.PluginDirs, []string{filepath.Join(work, "plug")}) {

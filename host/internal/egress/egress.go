@@ -2,11 +2,8 @@ package egress
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"math/rand/v2"
-	"runtime/debug"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,30 +19,35 @@ type Sender interface {
 	SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error)
 }
 
+// Outbox is where deliveries wait, and where what became of them is kept.
+type Outbox interface {
+	store.Outbox
+	Deliveries(ctx context.Context, f store.Filter) ([]store.Delivery, store.Cursor, error)
+	AppendTrace(ctx context.Context, events []store.TraceEvent) error
+}
+
 // Settings of a Stage.
 type Settings struct {
 	Owner  string // of the leases: unique to this process
-	Outbox store.Outbox
-	// Sender returns what sends for a platform, and the platform's limits; nil when it is not configured.
-	Sender  func(platform string) (Sender, chat.Limits)
+	Outbox Outbox
+	// Sender returns what sends for an account of a platform, and the limits of that account; nil when the
+	// platform is not configured.
+	Sender  func(platform, account string) (Sender, chat.Limits)
+	Policy  Policy
 	Metrics *telemetry.Metrics
 	Logger  *slog.Logger
 }
 
 const (
-	width        = 128              // sends at once
-	lease        = 60 * time.Second // more than a send takes
+	width        = 256              // sends at once
+	claimMost    = 64               // deliveries that are claimed at once
+	lease        = 60 * time.Second // more than a send takes, and the wait before it
 	claimTimeout = 5 * time.Second
 	sendTimeout  = 30 * time.Second
 	pollEvery    = time.Second
-
-	maxAttempts = 10             // that count: see store.Settlement.Deferred
-	maxAge      = 24 * time.Hour // from the delivery's creation; then it has failed
-	backoffBase = time.Second
-	backoffMax  = 5 * time.Minute
-	// While a token is rejected nothing is lost: the operator has maxAge to renew it.
-	credentialsWait = 15 * time.Second
-	downWait        = 500 * time.Millisecond // the plugin is being restarted
+	patience     = 2 * time.Second // what is kept back for longer waits in the store
+	holdEvery    = 3 * time.Second
+	holdLease    = 10 * time.Second
 )
 
 // Stage sends. Start it once; Stop may be called at any time and any number of times, and Wake by any
@@ -55,22 +57,29 @@ type Stage struct {
 	wake  chan struct{}
 	done  chan struct{} // closed when no new sends are to begin
 	once  sync.Once
-	loop  sync.WaitGroup
+	loops sync.WaitGroup
 	sends sync.WaitGroup
 	work  context.Context // ends when sends in flight must end
 	cut   context.CancelFunc
 	pace  *pacer
+	alone lonely
+	prime sync.Mutex // held while an account's recent sends are read
 }
 
 // New returns a stage that does nothing yet.
 func New(s Settings) *Stage {
+	s.Policy = s.Policy.withDefaults()
 	st := &Stage{Settings: s, wake: make(chan struct{}, 1), done: make(chan struct{}), pace: newPacer()}
 	st.work, st.cut = context.WithCancel(context.Background())
 	return st
 }
 
 // Start begins to send and returns at once.
-func (s *Stage) Start() { s.loop.Go(s.dispatch) }
+func (s *Stage) Start() {
+	s.loops.Go(s.dispatch)
+	s.loops.Go(s.hold)
+	s.loops.Go(s.watch)
+}
 
 // Wake says that there may be something to send. It never blocks.
 func (s *Stage) Wake() {
@@ -86,7 +95,7 @@ func (s *Stage) Stop(ctx context.Context) {
 	s.once.Do(func() { close(s.done) })
 	finished := make(chan struct{})
 	go func() {
-		s.loop.Wait() // it begins sends, so it ends first
+		s.loops.Wait() // they begin sends, so they end first
 		s.sends.Wait()
 		close(finished)
 	}()
@@ -133,8 +142,8 @@ func (s *Stage) dispatch() {
 	}
 }
 
-// untilDue is how long the loop may sleep: until the next retry, a second at most. Without a free place the
-// end of a send wakes it.
+// untilDue is how long the loop may sleep: until the next retry or the end of an account's rest, a second at
+// most. Without a free place the end of a send wakes it.
 func (s *Stage) untilDue(free int) time.Duration {
 	if free == 0 {
 		return pollEvery
@@ -142,7 +151,10 @@ func (s *Stage) untilDue(free int) time.Duration {
 	ctx, cancel := context.WithTimeout(s.work, pollEvery)
 	defer cancel()
 	at, err := s.Outbox.NextDue(ctx)
-	if err != nil || at.IsZero() {
+	if _, first := s.pace.rests(time.Now()); !first.IsZero() && (err != nil || at.IsZero() || first.Before(at)) {
+		at = first
+	}
+	if at.IsZero() {
 		return pollEvery
 	}
 	return min(max(time.Until(at), 10*time.Millisecond), pollEvery)
@@ -155,13 +167,14 @@ func (s *Stage) claim(free chan struct{}) (more bool, err error) {
 		return false, nil
 	default:
 	}
-	n := len(free)
+	n := min(len(free), claimMost)
 	if n == 0 {
 		return false, nil // a finishing send wakes the loop
 	}
 	ctx, cancel := context.WithTimeout(s.work, claimTimeout)
 	defer cancel()
-	due, err := s.Outbox.ClaimDeliveries(ctx, s.Owner, n, lease)
+	rests, _ := s.pace.rests(time.Now())
+	due, err := s.Outbox.ClaimDeliveries(ctx, s.Owner, n, lease, rests...)
 	if err != nil {
 		return false, err
 	}
@@ -174,6 +187,38 @@ func (s *Stage) claim(free chan struct{}) (more bool, err error) {
 		})
 	}
 	return len(due) == n && len(free) > 0, nil
+}
+
+// hold keeps this host the sender of the accounts that it has begun to send for, so that their limits are
+// counted in one place, and forgets those that another host has taken over.
+func (s *Stage) hold() {
+	tick := time.NewTicker(holdEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-tick.C:
+		}
+		known := s.pace.known()
+		if len(known) == 0 {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(s.work, claimTimeout)
+		held, err := s.Outbox.HoldSenders(ctx, s.Owner, known, holdLease)
+		cancel()
+		if err != nil {
+			if s.work.Err() == nil {
+				s.Logger.Error("the accounts that this host sends for could not be kept; another one may take them over", "err", err)
+			}
+			held = nil // what was counted may not be all any more
+		}
+		for _, a := range known {
+			if !slices.Contains(held, a) {
+				s.pace.forget(a)
+			}
+		}
+	}
 }
 
 // deliver makes one attempt and records how it ended.
@@ -234,134 +279,4 @@ func (s *Stage) settle(v store.Settlement, log *slog.Logger) {
 		case <-time.After(wait):
 		}
 	}
-}
-
-// attempt sends once, if the platform's limits allow it now.
-func (s *Stage) attempt(d store.Delivery) (v store.Settlement) {
-	sender, limits := s.Sender(d.Platform)
-	if sender == nil {
-		return failed(&chat.Error{
-			Reason: chat.ReasonMisconfigured, Permanent: true, Text: "the platform is not configured any more",
-			Hint: "configure it again and send the message anew",
-		}, d)
-	}
-	if wait := s.pace.reserve(d, limits.PerAccount, time.Now()); wait > 0 {
-		s.Metrics.Limited(d.Platform, wait)
-		return store.Settlement{
-			State: store.StateQueued, Deferred: true, NextAt: time.Now().Add(wait), MessageIDs: d.MessageIDs,
-		}
-	}
-	ctx, cancel := context.WithTimeout(s.work, sendTimeout)
-	defer cancel()
-	start := time.Now()
-	defer func() {
-		if p := recover(); p != nil {
-			s.Logger.Error("bug: a send panicked", "delivery", d.ID, "panic", p, "stack", string(debug.Stack()))
-			v = store.Settlement{State: store.StateUnknown, MessageIDs: d.MessageIDs, Error: &chat.DeliveryError{
-				Reason: chat.ReasonInternal, Message: "the host panicked while sending",
-			}}
-		}
-		v.Trace = append(v.Trace, attempted(d, v, start))
-	}()
-	sent, err := sender.SendResponse(ctx, chat.Delivery{
-		ID: d.ID, Account: d.Account, ChannelID: d.ChannelID, Response: d.Response,
-		Attempt: d.Attempt, PartsSent: d.PartsSent,
-	})
-	if err != nil {
-		return conclude(chat.AsError(err), d)
-	}
-	s.pace.spend(d, limits.PerAccount, len(sent.MessageIDs)-1, time.Now())
-	v = store.Settlement{State: store.StateSent, MessageIDs: append(d.MessageIDs, sent.MessageIDs...)}
-	for _, g := range sent.Degradations {
-		v.Trace = append(v.Trace, store.TraceEvent{
-			At: time.Now(), Hop: store.HopDegraded, Detail: g.What + ": " + g.Detail, DeliveryID: d.ID,
-		})
-	}
-	return v
-}
-
-// attempted is the trace of one attempt.
-func attempted(d store.Delivery, v store.Settlement, start time.Time) store.TraceEvent {
-	detail := "state " + string(v.State)
-	if v.Error != nil {
-		detail += ": " + string(v.Error.Reason) + ": " + v.Error.Message
-		if v.Error.Hint != "" {
-			detail += " (" + v.Error.Hint + ")"
-		}
-	}
-	return store.TraceEvent{
-		At: start, Hop: store.HopAttempt, Detail: detail, Duration: time.Since(start), DeliveryID: d.ID,
-	}
-}
-
-// conclude decides what an error means for a delivery.
-func conclude(e *chat.Error, d store.Delivery) store.Settlement {
-	v := store.Settlement{MessageIDs: append(d.MessageIDs, e.MessageIDs...), Error: deliveryError(e)}
-	switch {
-	case e.Sent == chat.SentYes:
-		v.State = store.StateSent
-	case e.Sent == chat.SentUnknown:
-		v.State = store.StateUnknown
-	case errors.Is(e, &chat.Error{Reason: chat.ReasonCredentialsRejected}) && time.Since(d.CreatedAt) < maxAge:
-		v.State, v.NextAt = store.StateQueued, time.Now().Add(credentialsWait)
-		v.Deferred = true
-	case errors.Is(e, &chat.Error{Reason: chat.ReasonUnavailable}) && time.Since(d.CreatedAt) < maxAge:
-		v.State, v.NextAt = store.StateQueued, time.Now().Add(jitter(2*downWait))
-		v.Deferred = true
-	case len(e.MessageIDs) > 0 && !e.Permanent && time.Since(d.CreatedAt) < maxAge:
-		// Some parts are out, so it gets on: it is no failed attempt.
-		v.State, v.NextAt = store.StateQueued, time.Now().Add(e.RetryAfter)
-		v.Deferred = true
-	case e.Permanent || d.Attempt >= maxAttempts || time.Since(d.CreatedAt) >= maxAge:
-		v.State = store.StateFailed
-	default:
-		v.State, v.NextAt = store.StateQueued, time.Now().Add(max(e.RetryAfter, backoff(d.Attempt)))
-	}
-	return v
-}
-
-// substitute ends the id of a delivery that goes out instead of another one.
-const substitute = "-instead"
-
-// instead is what the user gets for an answer that the platform can never show: its text, if it has one, or a
-// sentence.
-func instead(d store.Delivery, v store.Settlement) []store.Delivery {
-	shown := v.Error == nil || len(v.MessageIDs) > 0 || strings.HasSuffix(d.ID, substitute)
-	if shown || v.State != store.StateFailed ||
-		v.Error.Reason != chat.ReasonContentRejected && v.Error.Reason != chat.ReasonUnsupportedContent {
-		return nil
-	}
-	ref := "(ref " + store.Reference(d.Cause) + ")."
-	answer := chat.Response{
-		Status: chat.StatusError, Text: "The answer cannot be shown here " + ref, ThreadID: d.Response.ThreadID,
-	}
-	if text := strings.TrimSpace(d.Response.Text); text != "" && len(d.Response.Native) == 0 {
-		answer.Text = text + "\n\nThe rest of the answer cannot be shown here " + ref
-		answer.Status, answer.Format = d.Response.Status, d.Response.Format
-	}
-	return []store.Delivery{{
-		ID: d.ID + substitute, Cause: d.Cause, Ordinal: d.Ordinal, Platform: d.Platform, Account: d.Account,
-		Conversation: d.Conversation, ChannelID: d.ChannelID, Agent: d.Agent, Response: answer, CreatedAt: time.Now(),
-	}}
-}
-
-func failed(e *chat.Error, d store.Delivery) store.Settlement {
-	return store.Settlement{State: store.StateFailed, MessageIDs: d.MessageIDs, Error: deliveryError(e)}
-}
-
-func deliveryError(e *chat.Error) *chat.DeliveryError {
-	return &chat.DeliveryError{
-		Reason: e.Reason, PlatformCode: e.PlatformCode, Message: e.Text, Hint: e.Hint, Permanent: e.Permanent,
-	}
-}
-
-// backoff is exponential with full jitter. attempt is from 1.
-func backoff(attempt int) time.Duration {
-	d := backoffBase << min(attempt-1, 20)
-	return jitter(min(d, backoffMax))
-}
-
-// jitter is a random time of up to d, which must be more than 0.
-func jitter(d time.Duration) time.Duration {
-	return time.Duration(rand.Int64N(int64(d))) + time.Millisecond
 }

@@ -10,69 +10,251 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// pacer keeps sends within what a platform takes per account. Its buckets start full and are forgotten once
-// they are full again, so that memory is bounded by the traffic of a few minutes. A recipient's limit is
-// left to the platform: its answer makes that conversation wait, and no other.
+// pacer keeps sends within what a platform takes, per account and per recipient. It counts what goes out through
+// this host, which is all of an account while this host is its sender; what went out before is told by prime.
+// Buckets are forgotten once they are full again, so that memory is bounded by the traffic of a few minutes.
 type pacer struct {
-	mu      sync.Mutex
-	buckets map[bucketKey]*rate.Limiter
-	swept   time.Time
+	mu         sync.Mutex
+	accounts   map[store.Account]*account
+	recipients map[recipient]*rate.Limiter
+	swept      time.Time
 }
 
-type bucketKey struct{ platform, account string }
+// account is what an account has sent of late.
+type account struct {
+	bucket *rate.Limiter // nil: without a limit
+	told   time.Time     // until when the store lets it rest
+	// limited are the chats that the platform found too fast within limitedWindow, and when the first one was.
+	limited map[string]bool
+	since   time.Time
+	penalty time.Duration // of the last rest that the platform forced
+	rest    time.Time     // nothing is sent until then
+}
 
-const sweepEvery = time.Minute
+type recipient struct {
+	store.Account
+	channel string
+}
 
-func newPacer() *pacer { return &pacer{buckets: map[bucketKey]*rate.Limiter{}} }
+const (
+	sweepEvery = time.Minute
+	// So many chats that are too fast within so short a time mean that the account is.
+	limitedChats  = 3
+	limitedWindow = 10 * time.Second
+	penaltyMin    = time.Second
+	penaltyMax    = time.Minute
+)
 
-// reserve takes a token and returns 0, or takes none and returns how long to wait.
-func (p *pacer) reserve(d store.Delivery, limit chat.Rate, now time.Time) time.Duration {
-	if limit.Period <= 0 {
-		return 0
+func newPacer() *pacer {
+	return &pacer{accounts: map[store.Account]*account{}, recipients: map[recipient]*rate.Limiter{}}
+}
+
+func accountOf(d store.Delivery) store.Account {
+	return store.Account{Platform: d.Platform, Account: d.Account}
+}
+
+func recipientOf(d store.Delivery) recipient { return recipient{accountOf(d), d.ChannelID} }
+
+// knows reports whether the account's sends are being counted.
+func (p *pacer) knows(a store.Account) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accounts[a] != nil
+}
+
+// known returns the accounts whose sends are being counted.
+func (p *pacer) known() (out []store.Account) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for a := range p.accounts {
+		out = append(out, a)
 	}
+	return out
+}
+
+// prime begins to count an account's sends with what was sent of late, oldest first.
+func (p *pacer) prime(a store.Account, l chat.Limits, sent []store.Send) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.accounts[a] = &account{bucket: bucket(l.PerAccount)}
+	for _, s := range sent {
+		spend(p.accounts[a].bucket, s.Messages, s.At)
+		spend(p.recipient(recipient{a, s.ChannelID}, l.PerRecipient), s.Messages, s.At)
+	}
+}
+
+// forget counts an account no more: another host sends for it.
+func (p *pacer) forget(a store.Account) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.accounts, a)
+	for r := range p.recipients {
+		if r.Account == a {
+			delete(p.recipients, r)
+		}
+	}
+}
+
+// recipientWait is how long a recipient's limit keeps a message back; 0: not at all. left is how many more than
+// this one it would let through then; many, without a limit.
+func (p *pacer) recipientWait(d store.Delivery, limit chat.Rate, now time.Time) (wait time.Duration, left int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.recipient(recipientOf(d), limit)
+	if b == nil {
+		return 0, 1 << 20
+	}
+	tokens := b.TokensAt(now)
+	if tokens < 1 {
+		return time.Duration((1 - tokens) * float64(limit.Period)), 0
+	}
+	return 0, int(tokens) - 1
+}
+
+// reserve takes one message's place in the account's limit. It returns how long that place has to be waited for;
+// when that is over most, none is taken.
+func (p *pacer) reserve(d store.Delivery, l chat.Limits, most time.Duration, now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweep(now)
-	r := p.bucket(d, limit).ReserveN(now, 1)
-	wait := r.DelayFrom(now)
-	if wait > 0 {
+	a := p.account(d, l)
+	wait := max(0, a.rest.Sub(now))
+	if wait > most || a.bucket == nil {
+		return wait
+	}
+	r := a.bucket.ReserveN(now, 1)
+	if delay := r.DelayFrom(now); delay > most {
 		r.CancelAt(now)
+		return delay
+	} else if delay > wait {
+		wait = delay
 	}
 	return wait
 }
 
-// spend takes n more tokens, on credit: how many messages an answer became is known once it is sent. A bucket
-// gives no more than its size at once.
-func (p *pacer) spend(d store.Delivery, limit chat.Rate, n int, now time.Time) {
-	if limit.Period <= 0 || n <= 0 {
-		return
-	}
+// sent counts an attempt that ended: n messages are out, of which the account's limit has one already.
+func (p *pacer) sent(d store.Delivery, l chat.Limits, n int, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := p.bucket(d, limit)
-	b.ReserveN(now, min(n, b.Burst()))
+	a := p.account(d, l)
+	spend(a.bucket, n-1, now)
+	spend(p.recipient(recipientOf(d), l.PerRecipient), n, now)
+	if n > 0 {
+		a.limited, a.penalty = nil, 0
+	}
 }
 
-// bucket returns an account's bucket. The caller holds mu.
-func (p *pacer) bucket(d store.Delivery, limit chat.Rate) *rate.Limiter {
-	key := bucketKey{d.Platform, d.Account}
-	b := p.buckets[key]
+// limited notes that the platform found a chat too fast, and for how long it wants to be left alone. When it is
+// so for several chats at once, it is the account that is too fast: it rests, longer each time.
+func (p *pacer) limited(d store.Delivery, l chat.Limits, wait time.Duration, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.account(d, l)
+	if now.Sub(a.since) > limitedWindow {
+		a.since, a.limited = now, map[string]bool{}
+	}
+	if a.limited == nil {
+		a.limited = map[string]bool{}
+	}
+	a.limited[d.ChannelID] = true
+	if len(a.limited) < limitedChats {
+		return
+	}
+	a.penalty = min(max(penaltyMin, 4*a.penalty), penaltyMax)
+	a.rest = now.Add(max(wait, a.penalty))
+	a.since, a.limited = now, nil
+}
+
+// rests returns the accounts that may send nothing for a while, as far as the store does not know it yet, and
+// when the first of all that rest may go on; zero: none rests.
+func (p *pacer) rests(now time.Time) (news []store.Rest, first time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, a := range p.accounts {
+		until := a.rest
+		if a.bucket != nil {
+			if tokens := a.bucket.TokensAt(now); tokens < 1 {
+				period := float64(time.Second) / float64(a.bucket.Limit())
+				if full := now.Add(time.Duration((1 - tokens) * period)); full.After(until) {
+					until = full
+				}
+			}
+		}
+		if !until.After(now) {
+			continue
+		}
+		if first.IsZero() || until.Before(first) {
+			first = until
+		}
+		if until.After(a.told.Add(time.Millisecond)) {
+			a.told = until
+			news = append(news, store.Rest{Account: key, For: until.Sub(now)})
+		}
+	}
+	return news, first
+}
+
+// account returns what is counted of an account. The caller holds mu.
+func (p *pacer) account(d store.Delivery, l chat.Limits) *account {
+	a := p.accounts[accountOf(d)]
+	if a == nil {
+		a = &account{}
+		p.accounts[accountOf(d)] = a
+	}
+	a.bucket = adjust(a.bucket, l.PerAccount)
+	return a
+}
+
+// recipient returns a recipient's bucket; nil without a limit. The caller holds mu.
+func (p *pacer) recipient(key recipient, limit chat.Rate) *rate.Limiter {
+	if limit.Period <= 0 {
+		return nil
+	}
+	b := p.recipients[key]
 	if b == nil {
-		b = rate.NewLimiter(rate.Every(limit.Period), int(max(limit.Burst, 1)))
-		p.buckets[key] = b
+		b = bucket(limit)
+		p.recipients[key] = b
 	}
 	return b
 }
 
-// sweep forgets the buckets that are full. The caller holds mu.
+// bucket returns a full bucket; nil for no limit.
+func bucket(limit chat.Rate) *rate.Limiter {
+	if limit.Period <= 0 {
+		return nil
+	}
+	return rate.NewLimiter(rate.Every(limit.Period), int(max(limit.Burst, 1)))
+}
+
+// adjust gives a bucket another limit, if it is another one.
+func adjust(b *rate.Limiter, limit chat.Rate) *rate.Limiter {
+	want := bucket(limit)
+	if b == nil || want == nil || b.Limit() == want.Limit() && b.Burst() == want.Burst() {
+		if b == nil || want == nil {
+			return want
+		}
+		return b
+	}
+	return want
+}
+
+// spend takes n tokens, on credit: how many messages an answer became is known once it is sent. A bucket gives
+// no more than its size at once.
+func spend(b *rate.Limiter, n int, at time.Time) {
+	if b != nil && n > 0 {
+		b.ReserveN(at, min(n, b.Burst()))
+	}
+}
+
+// sweep forgets the recipients whose buckets are full. The caller holds mu.
 func (p *pacer) sweep(now time.Time) {
 	if now.Sub(p.swept) < sweepEvery {
 		return
 	}
 	p.swept = now
-	for key, b := range p.buckets {
+	for key, b := range p.recipients {
 		if b.TokensAt(now) >= float64(b.Burst()) {
-			delete(p.buckets, key)
+			delete(p.recipients, key)
 		}
 	}
 }

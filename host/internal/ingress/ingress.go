@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -181,6 +180,9 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 		failpoint.Here(failpoint.Parsed)
 		begin := time.Now()
 		added, err := h.Inbox.Append(ctx, h.inbound(req, b))
+		if errors.Is(err, store.ErrFull) {
+			return h.unavailable(w, "too much waits to be answered", err)
+		}
 		if err != nil {
 			return h.unavailable(w, "the webhook could not be stored", err)
 		}
@@ -207,7 +209,7 @@ func (h *Handler) inbound(req chat.Request, b chat.Batch) store.Inbound {
 	for _, m := range b.Messages {
 		m.Platform, m.ReceivedAt = h.Platform, req.ReceivedAt
 		in.Messages = append(in.Messages, store.InboundMessage{
-			Message: m, Conversation: Conversation(m), Lane: h.Lane(m),
+			Message: m, Conversation: Conversation(m), Aliases: Aliases(m), Lane: h.Lane(m),
 		})
 	}
 	for i := range in.Receipts {
@@ -224,19 +226,6 @@ func (h *Handler) unavailable(w http.ResponseWriter, what string, err error) cha
 	h.Logger.Error(what+"; the platform is asked to deliver again", "platform", h.Platform, "err", err)
 	w.Header().Set("Retry-After", "5")
 	return text(http.StatusServiceUnavailable, what)
-}
-
-// Conversation returns the key of the chat that a message belongs to: platform, account, channel and
-// thread, each escaped, joined by slashes.
-func Conversation(m chat.Message) string {
-	parts := []string{m.Platform, m.Account, m.ChannelID}
-	if m.ThreadID != "" {
-		parts = append(parts, m.ThreadID)
-	}
-	for i, p := range parts {
-		parts[i] = url.PathEscape(p)
-	}
-	return strings.Join(parts, "/")
 }
 
 // request is what the plugin gets: header names in lower case and in order, with the host among them.

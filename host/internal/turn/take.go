@@ -161,7 +161,7 @@ func (s *Stage) conclude(t store.Turn, p Plan, end chat.Event) store.Result {
 
 // answer ends a turn with one response.
 func (s *Stage) answer(t store.Turn, o store.Outcome, reason string, resp chat.Response) store.Result {
-	return store.Result{Outcome: o, Reason: reason, Deliveries: []store.Delivery{delivery(t, slotAnswer, resp)}}
+	return store.Result{Outcome: o, Reason: reason, Deliveries: []store.Delivery{s.delivery(t, slotAnswer, resp)}}
 }
 
 // failed tells the user one clear sentence; the reference leads the operator to the reason.
@@ -184,16 +184,20 @@ func silent(o store.Outcome, reason, hop string) store.Result {
 }
 
 // delivery is a response on its way back to where the message came from.
-func delivery(t store.Turn, slot int, resp chat.Response) store.Delivery {
+func (s *Stage) delivery(t store.Turn, slot int, resp chat.Response) store.Delivery {
 	m := t.Message
 	if resp.ThreadID == "" {
 		resp.ThreadID = m.ThreadID
 	}
-	return store.Delivery{
+	d := store.Delivery{
 		ID: store.DeliveryID(t.Cause, slot), Cause: t.Cause, Ordinal: slot,
 		Platform: m.Platform, Account: m.Account, Conversation: t.Conversation, ChannelID: m.ChannelID,
 		Response: resp, CreatedAt: time.Now(),
 	}
+	if s.ExpireAfter > 0 {
+		d.ExpiresAt = d.CreatedAt.Add(s.ExpireAfter)
+	}
+	return d
 }
 
 // outlet takes what an agent says while it runs.
@@ -265,7 +269,7 @@ func (o *outlet) announceAfter(d time.Duration) (stop func()) {
 func (o *outlet) enqueue(slot int, resp chat.Response, hop string) {
 	ctx, cancel := context.WithTimeout(o.stage.work, lease)
 	defer cancel()
-	d := delivery(o.turn, slot, resp)
+	d := o.stage.delivery(o.turn, slot, resp)
 	d.Agent = o.agent
 	trace := []store.TraceEvent{{At: d.CreatedAt, Hop: hop, DeliveryID: d.ID}}
 	if err := o.stage.Lanes.Enqueue(ctx, o.turn, []store.Delivery{d}, trace); err != nil {

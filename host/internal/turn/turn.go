@@ -62,6 +62,10 @@ type Settings struct {
 	ProgressAfter time.Duration
 	// MaxAge is how old a message may be, by the platform's time, to be still answered; 0: any age.
 	MaxAge time.Duration
+	// ExpireAfter is when an answer that could not be sent is of no use any more; 0: never.
+	ExpireAfter time.Duration
+	// Window is how soon after each other the texts of one sender are answered together; 0: each by itself.
+	Window time.Duration
 	// Courtesies and Signal are what the sender of a message sees while an agent works on it; nil or empty:
 	// nothing.
 	Courtesies Courtesies
@@ -210,7 +214,7 @@ func (s *Stage) claim(kind store.LaneKind, free chan struct{}) bool {
 	for _, t := range turns {
 		<-free
 		s.turns.Go(func() {
-			s.handle(held, t)
+			s.handle(held, t, free)
 			free <- struct{}{}
 			s.wakeLane(kind)
 		})
@@ -261,11 +265,25 @@ func (s *Stage) tenure() context.Context {
 	return s.held
 }
 
-// handle takes one turn from claim to outcome.
-func (s *Stage) handle(held context.Context, t store.Turn) {
-	start := time.Now()
+// handle takes one turn from claim to outcome. It has a place from free, and has one again when it returns.
+func (s *Stage) handle(held context.Context, t store.Turn, free chan struct{}) {
 	log := s.Logger.With("cause", t.Cause)
 	failpoint.Here(failpoint.Claimed)
+	var more []store.Turn
+	if s.Window > 0 && t.Lane == store.LaneTurn && gathers(t.Message) {
+		// Whoever waits for the rest of a burst is not in the way of others.
+		free <- struct{}{}
+		s.wakeLane(t.Lane)
+		var ok bool
+		more, ok = s.gather(held, t, log)
+		<-free
+		if !ok {
+			s.giveBack(t, log)
+			return
+		}
+		t = together(t, more)
+	}
+	start := time.Now()
 	if t.Attempt == 1 && !t.Message.ReceivedAt.IsZero() {
 		s.Metrics.Waited(t.Lane, start.Sub(t.Message.ReceivedAt))
 	}
@@ -274,6 +292,9 @@ func (s *Stage) handle(held context.Context, t store.Turn) {
 	if cut {
 		s.giveBack(t, log)
 		return
+	}
+	if r.Merged = more; len(more) > 0 {
+		r.Trace = append([]store.TraceEvent{gathered(more)}, r.Trace...)
 	}
 	r.Trace = append(r.Trace, store.TraceEvent{
 		At: time.Now(), Hop: store.HopTurnEnd, Duration: time.Since(start),

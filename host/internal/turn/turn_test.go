@@ -30,6 +30,7 @@ type lanes struct {
 	finishErr []error // of the next calls of Finish
 	noEnqueue bool
 	noRenew   bool
+	behind    []store.Turn // what waits behind each turn
 }
 
 func (l *lanes) Claim(_ context.Context, _ string, k store.LaneKind, n int, _ time.Duration) ([]store.Turn, error) {
@@ -81,6 +82,18 @@ func (l *lanes) Finish(_ context.Context, t store.Turn, r store.Result) error {
 	}
 	l.results[t.Cause] = r
 	return nil
+}
+
+// Following returns what has arrived by now.
+func (l *lanes) Following(_ context.Context, _ store.Turn, n int) (out []store.Turn, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range l.behind {
+		if len(out) < n && !t.Message.ReceivedAt.After(time.Now()) {
+			out = append(out, t)
+		}
+	}
+	return out, nil
 }
 
 func (l *lanes) History(context.Context, string, string, int) ([]chat.Turn, error) { return nil, nil }
@@ -469,6 +482,80 @@ func TestLostLeaseCutsTheRun(t *testing.T) {
 			}
 			if !lost && (ran != 30*time.Second || len(l.results) != 1) {
 				t.Errorf("cut after %s; results %v", ran, l.results)
+			}
+		})
+	}
+}
+
+// Texts that one sender writes soon after each other are answered together, each with an outcome; whoever waits
+// for the rest of a burst takes no place from others.
+func TestBurst(t *testing.T) {
+	t.Parallel()
+	after := func(id string, d time.Duration, change func(*store.Turn)) store.Turn {
+		t := claimed(id, change)
+		t.Message.ReceivedAt, t.Message.Text = began.Add(d), "text "+id
+		if change != nil {
+			change(&t)
+		}
+		return t
+	}
+	command := func(t *store.Turn) { t.Message.Text = "/status" }
+	other := func(t *store.Turn) { t.Message.User.ID = "somebody else" }
+	photo := func(t *store.Turn) { t.Message.Content.Media = &chat.Media{} }
+	for name, c := range map[string]struct {
+		behind []store.Turn
+		asked  string
+		merged int
+		at     time.Duration // when the agent is asked
+	}{
+		"alone":                {asked: "text 1", at: 2 * time.Second},
+		"a burst":              {[]store.Turn{after("2", time.Second, nil), after("3", 2500*time.Millisecond, nil)}, "text 1\ntext 2\ntext 3", 2, 4500 * time.Millisecond},
+		"too late":             {[]store.Turn{after("2", 2500*time.Millisecond, nil)}, "text 1", 0, 2 * time.Second},
+		"up to a command":      {[]store.Turn{after("2", time.Second, command), after("3", time.Second, nil)}, "text 1", 0, 2 * time.Second},
+		"of another sender":    {[]store.Turn{after("2", time.Second, other)}, "text 1", 0, 2 * time.Second},
+		"something to look at": {[]store.Turn{after("2", time.Second, photo)}, "text 1", 0, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := &lanes{waiting: []store.Turn{after("1", 0, nil)}, behind: c.behind}
+				var asked string
+				var at time.Duration
+				s := settings(l, toAgent, func(_ context.Context, r chat.Run, _ func(chat.Event)) chat.Event {
+					asked, at = r.Message.Text, time.Since(began)
+					return chat.Event{Final: &chat.Final{Response: chat.Response{Text: "fine"}}}
+				})
+				s.Window = 2 * time.Second
+				run(t, s, time.Minute)
+				r := l.results["p/a/1"]
+				if asked != c.asked || at.Round(100*time.Millisecond) != c.at || len(r.Merged) != c.merged {
+					t.Errorf("asked %q at %s, merged %d", asked, at, len(r.Merged))
+				}
+			})
+		})
+	}
+}
+
+// A burst that never ends is answered all the same, and a stop gives it back.
+func TestEndlessBurst(t *testing.T) {
+	t.Parallel()
+	for stop, merged := range map[time.Duration]int{time.Minute: 9, 3 * time.Second: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			l := &lanes{}
+			for i := range 100 {
+				m := claimed(strconv.Itoa(i), nil)
+				m.Message.ReceivedAt = began.Add(time.Duration(i) * time.Second)
+				l.behind = append(l.behind, m)
+			}
+			l.waiting, l.behind = l.behind[:1], l.behind[1:]
+			s := settings(l, toAgent, says("fine"))
+			s.Window = 2 * time.Second
+			run(t, s, stop)
+			if got := len(l.results["p/a/0"].Merged); got < merged || got > merged+1 {
+				t.Errorf("stopped after %s: %d merged, want about %d", stop, got, merged)
+			}
+			if merged == 0 && (len(l.released) != 1 || len(l.results) != 0) {
+				t.Errorf("released %v, results %v", l.released, l.results)
 			}
 		})
 	}

@@ -2,8 +2,10 @@ package sqlstore
 
 import (
 	"database/sql"
+	"slices"
 
 	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 // converse files a message's conversation, finds out which one it is when it has several keys, and queues what
@@ -56,8 +58,8 @@ func unite(w *Writer, m store.InboundMessage, key, alias string) (string, error)
 		return key, nil
 	}
 	var seq int64
-	var canonical string
-	found, err := w.Row(`SELECT seq, canonical FROM conversation WHERE key = $1`, []any{alias}, &seq, &canonical)
+	var canonical, user string
+	found, err := w.Row(`SELECT seq, canonical, user_id FROM conversation WHERE key = $1`, []any{alias}, &seq, &canonical, &user)
 	switch {
 	case err != nil:
 		return key, err
@@ -74,7 +76,17 @@ func unite(w *Writer, m store.InboundMessage, key, alias string) (string, error)
 		if err := w.lock(conversationKey(canonical)); err != nil {
 			return key, err
 		}
+		if _, err := w.Row(`SELECT user_id FROM conversation WHERE key = $1`, []any{canonical}, &user); err != nil {
+			return key, err
+		}
+		if !same(m.Message, user) { // the id is somebody else's now
+			_, err := w.Exec(`UPDATE conversation SET canonical = $1 WHERE key = $2`, key, alias)
+			return key, err
+		}
 		return unite(w, m, key, canonical)
+	}
+	if !same(m.Message, user) {
+		return key, nil
 	}
 	var own int64
 	if _, err := w.Row(`SELECT seq FROM conversation WHERE key = $1`, []any{key}, &own); err != nil {
@@ -86,6 +98,16 @@ func unite(w *Writer, m store.InboundMessage, key, alias string) (string, error)
 	}
 	_, err = w.Exec(`UPDATE conversation SET canonical = $1 WHERE key = $2 OR canonical = $2`, older, newer)
 	return older, err
+}
+
+// same reports whether a conversation's last user is who a message is from, or about. An id such as a phone
+// number may get another owner, who must not find the conversation of the former one.
+func same(m chat.Message, user string) bool {
+	ids := append([]string{m.User.ID, ""}, m.User.Aliases...)
+	if s := m.Content.System; s != nil {
+		ids = append(ids, s.PreviousID, s.CurrentID)
+	}
+	return slices.Contains(ids, user)
 }
 
 // unhold queues the held deliveries of a conversation, whose user has written.

@@ -12,8 +12,8 @@ import (
 
 // AgentChoice implements store.Journal.
 func (s *Store) AgentChoice(ctx context.Context, conversation, userID string) (agent string, err error) {
-	err = s.Reads.QueryRowContext(ctx, `SELECT agent FROM choice WHERE conversation = $1 AND user_id = $2`,
-		conversation, userID).Scan(&agent)
+	err = s.Reads.QueryRowContext(ctx, `SELECT agent FROM choice WHERE conversation = $1 AND user_id IN ($2, $3)
+		ORDER BY user_id DESC LIMIT 1`, conversation, userID, everybody).Scan(&agent)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

@@ -241,9 +241,15 @@ func advance(w *Writer, t store.Turn) error {
 	return err
 }
 
+// everybody stands for the user in a direct chat, where there is only one.
+const everybody = ""
+
 // chooseAgent stores the user's choice of an agent: nil leaves it, an empty name takes it back.
 func chooseAgent(w *Writer, t store.Turn, agent *string) (err error) {
 	user := t.Message.User.ID
+	if t.Message.Direct() {
+		user = everybody // so that the choice outlives a change of the user's id
+	}
 	switch {
 	case agent == nil:
 	case *agent == "":

@@ -215,3 +215,55 @@ func (h *harness) merged() {
 	turns := h.claim(10)
 	equal(h, "then", turns[0].Message.Text, "text 4")
 }
+
+// newOwner: who gets an id that was somebody else's does not get the conversation, unless the platform says that
+// it is the same person.
+func (h *harness) newOwner() {
+	of := func(id string, aliases ...string) store.Inbound {
+		in := inbound(message(id, 1))
+		in.Messages[0].Message.User.Aliases = aliases
+		for _, a := range aliases {
+			in.Messages[0].Aliases = append(in.Messages[0].Aliases, "c:"+a)
+		}
+		return in
+	}
+	first := of("ann", "number")
+	h.append(first)
+	equal(h, "first", h.claim(1)[0].Conversation, "c:ann")
+	h.append(of("bob", "number"))
+	equal(h, "another owner of the number", h.claim(1)[0].Conversation, "c:bob")
+	h.append(inbound(message("number", 1)))
+	equal(h, "whose number it is now", len(h.claim(1)), 0) // behind bob's
+	told := of("bea", "ann")
+	told.Messages[0].Message.Content.System = &chat.System{PreviousID: "ann", CurrentID: "bea"}
+	h.append(told)
+	again := message("bea", 2)
+	h.append(inbound(again))
+	_, err := h.store.AgentChoice(h.ctx(), "c:ann", "bea")
+	h.ok(err)
+	cs, _, err := h.store.Conversations(h.ctx(), store.Filter{})
+	h.ok(err)
+	equal(h, "conversations", len(cs), 2)
+	var users []string
+	for _, c := range cs {
+		users = append(users, c.Key+" "+c.UserID)
+	}
+	equal(h, "users", users, []string{"c:bob number", "c:ann bea"})
+}
+
+// choiceOfAChat: in a direct chat the choice of an agent outlives a change of the user's id.
+func (h *harness) choiceOfAChat() {
+	h.append(inbound(message("old", 1)))
+	agent := "cluster"
+	h.ok(h.store.Finish(h.ctx(), h.claim(1)[0], store.Result{Outcome: store.OutcomeAnswered, SetAgent: &agent}))
+	got, err := h.store.AgentChoice(h.ctx(), "c:old", "new")
+	h.ok(err)
+	equal(h, "under the new id", got, agent)
+	group := inbound(message("old", 2))
+	group.Messages[0].Message.ChannelID, group.Messages[0].Conversation = "group", "c:group"
+	h.append(group)
+	h.ok(h.store.Finish(h.ctx(), h.claim(1)[0], store.Result{Outcome: store.OutcomeAnswered, SetAgent: &agent}))
+	got, err = h.store.AgentChoice(h.ctx(), "c:group", "bob")
+	h.ok(err)
+	equal(h, "of another member of a group", got, "")
+}

@@ -28,6 +28,7 @@ func (h *harness) aliases() {
 	first := inbound(message("old", 1))
 	h.append(first)
 	changed := inbound(message("new", 1))
+	changed.Messages[0].Message.User.Aliases = []string{"old"}
 	changed.Messages[0].Aliases = []string{"c:old", "c:name"}
 	h.append(changed)
 	h.append(inbound(message("name", 1))) // said under an alias alone
@@ -54,6 +55,7 @@ func (h *harness) merge() {
 	h.append(inbound(message("ann", 1)))
 	h.append(inbound(message("bob", 1)))
 	both := inbound(message("bob", 2))
+	both.Messages[0].Message.User.Aliases = []string{"ann"}
 	both.Messages[0].Aliases = []string{"c:ann"}
 	h.append(both)
 	h.append(inbound(message("bob", 3)))
@@ -467,7 +469,7 @@ func (h *harness) operatorSend() {
 	old := inbound(message("old", 1))
 	h.append(old)
 	moved := inbound(message("new", 1))
-	moved.Messages[0].Aliases = []string{"c:old"}
+	moved.Messages[0].Aliases, moved.Messages[0].Message.User.Aliases = []string{"c:old"}, []string{"old"}
 	moved.Messages[0].Message.SentAt = h.clock.Now()
 	h.append(moved)
 	d := store.Delivery{

@@ -112,6 +112,8 @@ func Run(t *testing.T, open Open) {
 		"only what fits is joined":                      (*harness).joinsWhatFits,
 		"what failed later is tried again":              (*harness).failedLater,
 		"a failure says nothing about the next try":     (*harness).failedThenLost,
+		"an id gets another owner":                      (*harness).newOwner,
+		"the choice in a chat outlives an id":           (*harness).choiceOfAChat,
 		"a burst is answered together":                  (*harness).merged,
 		"many at once lose nothing":                     (*harness).concurrent,
 	} {
@@ -559,9 +561,6 @@ func (h *harness) choice() {
 	set(1, "cluster")
 	set(2, "machine")
 	set(3, "")
-	got, err := h.store.AgentChoice(h.ctx(), "c:ann", "bob")
-	h.ok(err)
-	equal(h, "of another user", got, "")
 }
 
 func (h *harness) history() {
