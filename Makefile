@@ -33,8 +33,8 @@ build: ## Build bin/aofd and bin/plugins
 		./plugin/whatsapp/cmd/aof-platform-whatsapp
 
 .PHONY: run
-run: build ## Build and start the daemon with example agents and a phone page; needs no account
-	@exec examples/demo/run bin
+run: build ## Build and start a playground with a phone page; needs no account
+	@exec bin/aofd dev
 
 .PHONY: test
 test: generate-check ui-check lint postgres test-go test-python test-browser ## Run everything that the README promises, with -race

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aof-dev/aofd/host"
 	"github.com/aof-dev/aofd/host/internal/api"
+	"github.com/aof-dev/aofd/host/internal/dev"
 	"github.com/aof-dev/aofd/sdk/version"
 )
 
@@ -82,7 +83,7 @@ func exitCode(err error) int {
 	}
 	_, usage := errors.AsType[usageError](err)
 	switch {
-	case usage, errors.Is(err, errRejected):
+	case usage, errors.Is(err, errRejected), errors.Is(err, dev.ErrConfig):
 		return exitUsage
 	case errors.Is(err, api.ErrNoDaemon):
 		return exitNoDaemon
@@ -133,7 +134,7 @@ func rootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	of("run", serveCommand(), validateCommand(), reloadCommand())
+	of("run", devCommand(), serveCommand(), validateCommand(), reloadCommand())
 	of("look", statusCommand(), tailCommand(), traceCommand(), conversationsCommand(), messagesCommand(), deliveriesCommand(), agentCommand())
 	of("steer", sendCommand(), replayCommand(), dlqCommand(), pauseCommand(), resumeCommand(), pluginCommand())
 	root.AddCommand(referenceCommand(), versionCommand(),

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,7 +20,7 @@ import (
 
 func serveCommand() *cobra.Command {
 	var o config.Overrides
-	var path string
+	var path, emulators string
 	var strict bool
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the daemon", Args: noArgs,
@@ -26,6 +28,15 @@ func serveCommand() *cobra.Command {
 			"ends it with exit code 2 and every error with its place, before anything is started. SIGHUP has it read\n" +
 			"the configuration again, as `aofd reload` does.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			if emulators != "" {
+				var err error
+				if o.Platforms, err = playground(emulators); err != nil {
+					return err
+				}
+				o.NoAdmin = true
+				ctx = untilEOF(ctx, os.Stdin)
+			}
 			s, err := settings(path, o, strict)
 			if err != nil {
 				return err
@@ -34,13 +45,27 @@ func serveCommand() *cobra.Command {
 			hangup := make(chan os.Signal, 1)
 			signal.Notify(hangup, syscall.SIGHUP)
 			defer signal.Stop(hangup)
-			return host.Run(cmd.Context(), host.Settings{
+			return host.Run(ctx, host.Settings{
 				Config: s, Logger: logger(cmd.ErrOrStderr(), level, format), Reload: hangup,
+				Watch: emulators != "", Development: emulators != "",
 			})
 		},
 	}
 	configFlags(cmd, &path, &o, &strict)
+	// How `aofd dev` starts it: with emulators in the place of the platforms, and until its stdin ends.
+	cmd.Flags().StringVar(&emulators, "playground", "", "")
+	_ = cmd.Flags().MarkHidden("playground")
 	return cmd
+}
+
+// untilEOF ends with r, which whoever started this process holds the other end of.
+func untilEOF(ctx context.Context, r io.Reader) context.Context {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, r) // whatever ends it, the other side is gone
+		cancel(errors.New("the playground ended"))
+	}()
+	return ctx
 }
 
 func configFlags(cmd *cobra.Command, path *string, o *config.Overrides, strict *bool) {

@@ -16,6 +16,9 @@ func (l *loader) readAdmin(p place) {
 	variable.hide() // somebody may have put the token itself there
 	p.isMapping()
 	p.knownKeys()
+	if l.settings.Overrides.NoAdmin {
+		return
+	}
 	l.cfg.Admin.Listen = p.child("listen").str()
 	l.cfg.Admin.Token = l.adminToken(token, variable)
 	l.cfg.Admin.TLSCertFile, l.cfg.Admin.TLSKeyFile = serverTLS(p.child("tls"))

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -40,5 +42,38 @@ func TestAdminListener(t *testing.T) {
 				t.Errorf("%+v", cfg.Admin)
 			}
 		})
+	}
+}
+
+// The keys of the command line win over the file's, over variables that are not set, and over triggers'.
+func TestKeysOfTheCommandLine(t *testing.T) {
+	t.Parallel()
+	s := Settings{Overrides: Overrides{NoAdmin: true, Platforms: map[string]map[string]string{
+		"chatter": {"token": "test-${token}", "id": "1"}, "added": {"token": "x"}, "off": {"token": "x"},
+	}}}
+	cfg, diags := load(t, s, map[string]string{
+		"a/echo.yaml": echo,
+		"c.yaml": `kind: DaemonConfig
+spec:
+  admin: {listen: "127.0.0.1:1"}
+  agents: {directory: a}
+  platforms:
+    chatter: {token_env: NOT_SET, note: mine}
+    off: {enabled: false}
+  triggers:
+    - {name: t, platform: added, agent: echo}
+`,
+	})
+	hasFindings(t, diags)
+	got := map[string]string{}
+	schema := json.RawMessage(`{"type":"object","properties":{"token":{"type":"string"},"id":{"type":"string"},"note":{"type":"string"}}}`)
+	for _, p := range cfg.Platforms {
+		bound, diags := p.Bind(schema)
+		hasFindings(t, diags)
+		got[p.ID] = string(bound)
+	}
+	want := map[string]string{"chatter": `{"id":"1","note":"mine","token":"test-${token}"}`, "added": `{"token":"x"}`}
+	if !maps.Equal(got, want) || cfg.Admin != (Admin{}) || len(cfg.Triggers) != 1 {
+		t.Errorf("%v, %+v, %v", got, cfg.Admin, cfg.Triggers)
 	}
 }

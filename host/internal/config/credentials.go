@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -143,6 +144,29 @@ func flatten(n *yaml.Node) string {
 	return fmt.Sprintf("%d(%s)", n.Kind, b.String())
 }
 
+// overlay puts the keys of the command line in the place of those of the files.
+func (l *loader) overlay() {
+	given := l.settings.Overrides.Platforms
+	for _, id := range slices.Sorted(maps.Keys(given)) {
+		i := slices.IndexFunc(l.blocks, func(b *block) bool { return b.id == id })
+		if i < 0 {
+			if l.disabled[id] {
+				continue
+			}
+			l.blocks = append(l.blocks, &block{id: id})
+			i = len(l.blocks) - 1
+		}
+		b, src := l.blocks[i], newSource("the command line", "", nil)
+		b.pairs = slices.DeleteFunc(b.pairs, func(p pair) bool { _, over := given[id][p.property()]; return over })
+		for _, key := range slices.Sorted(maps.Keys(given[id])) {
+			b.pairs = append(b.pairs, pair{
+				name: key, src: src, key: &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key},
+				value: &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.ReplaceAll(given[id][key], "${", "$${")},
+			})
+		}
+	}
+}
+
 // platforms joins the blocks with the credentials of triggers and finds out which triggers are active: one
 // for a platform that nobody configured, or whose plugin is missing, is not.
 func (l *loader) platforms() {
@@ -150,12 +174,14 @@ func (l *loader) platforms() {
 	for _, b := range l.blocks {
 		byID[b.id] = b
 	}
+	given := l.settings.Overrides.Platforms
 	for _, t := range l.triggers {
 		b := byID[t.Platform]
 		switch {
 		case t.inactive != "", t.Platform == "":
 		case l.disabled[t.Platform]:
 			t.inactive = fmt.Sprintf("platform %s is disabled", t.Platform)
+		case b == nil && given[t.Platform] != nil: // the command line configures it
 		case b == nil && len(t.pairs) == 0:
 			t.inactive = fmt.Sprintf("platform %s is not configured", t.Platform)
 		case (b == nil || b.fromTrigger) && !l.installed(t.Platform):
@@ -168,6 +194,7 @@ func (l *loader) platforms() {
 			l.merge(b, t)
 		}
 	}
+	l.overlay()
 	for _, b := range l.blocks {
 		l.cfg.Platforms = append(l.cfg.Platforms, Platform{
 			ID: b.id, Pos: b.pos, FromTrigger: b.fromTrigger,

@@ -206,7 +206,7 @@ func (l *loader) override() {
 	if o.PluginsDir != "" {
 		c.PluginDirs = []string{l.settings.abs(o.PluginsDir)}
 	}
-	if o.AdminListen != "" {
+	if o.AdminListen != "" && !o.NoAdmin {
 		c.Admin.Listen = o.AdminListen
 		l.checkAdmin(func(hint, text string) { l.errorf(hint, "--admin-listen "+text) })
 	}

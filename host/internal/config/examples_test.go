@@ -14,12 +14,6 @@ func TestTheExamplesLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Settings{Path: "examples/demo/config.yaml", WorkDir: dir, Strict: true, ValidateOnly: true}
-	cfg, diags := Load(s)
-	hasFindings(t, diags)
-	if len(cfg.Agents) == 0 || len(cfg.Triggers) == 0 || len(cfg.Platforms) == 0 {
-		t.Errorf("%+v", cfg)
-	}
 	files, err := filepath.Glob(filepath.Join(dir, "examples/agents/*"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)

@@ -37,6 +37,11 @@ type Overrides struct {
 	LogLevel    string
 	LogFormat   string
 	AdminListen string
+	// NoAdmin leaves out the admin listener, whatever the file says.
+	NoAdmin bool
+	// Platforms are keys of platforms' blocks with their values, which win over the file; a platform that the
+	// file does not have is added. It is how a playground puts its emulators in the place of the real ones.
+	Platforms map[string]map[string]string
 }
 
 func (s Settings) env(name string) (string, bool) {
