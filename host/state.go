@@ -35,6 +35,10 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, metric
 	retry := policy(cfg).Retry
 	limits := sqlstore.Limits{Messages: c.MaxPendingMessages, Bytes: c.MaxPendingBytes}
 	if c.URL == "" {
+		if _, err := os.Stat(storeFile(cfg) + moved); err == nil {
+			return nil, fmt.Errorf("the messages of %s were moved to PostgreSQL: set spec.store.url, or rename %s to go back to what was there then",
+				cfg.DataDir, storeFile(cfg)+moved)
+		}
 		s, err := sqlite.Open(ctx, storeFile(cfg), sqlite.Options{
 			Logger: log, Interval: c.Interval, Limits: limits, Retry: retry, Committed: metrics.Commit,
 		})

@@ -127,7 +127,8 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddGroup(&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "look", Title: "Look:"}, &cobra.Group{ID: "steer", Title: "Steer:"})
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "look", Title: "Look:"}, &cobra.Group{ID: "steer", Title: "Steer:"},
+		&cobra.Group{ID: "keep", Title: "Keep:"})
 	of := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
@@ -137,6 +138,7 @@ func rootCommand() *cobra.Command {
 	of("run", devCommand(), serveCommand(), validateCommand(), reloadCommand())
 	of("look", statusCommand(), tailCommand(), traceCommand(), conversationsCommand(), messagesCommand(), deliveriesCommand(), agentCommand())
 	of("steer", sendCommand(), replayCommand(), dlqCommand(), pauseCommand(), resumeCommand(), pluginCommand())
+	of("keep", backupCommand(), restoreCommand(), migrateCommand())
 	root.AddCommand(referenceCommand(), versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitHelp})
 	return root

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/aof-dev/aofd/host/internal/store/postgres/pgtest"
 )
 
 func TestMain(m *testing.M) {
@@ -25,7 +27,7 @@ type tidy struct{ *testing.M }
 
 func (t tidy) Run() int {
 	defer func() { _ = os.RemoveAll(built) }() // a temporary folder
-	return t.M.Run()
+	return pgtest.Main(t.M)
 }
 
 // The command line, as its users see it: see testdata/script.

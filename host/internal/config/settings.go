@@ -87,6 +87,14 @@ func DataDir(s Settings) string {
 	return l.cfg.DataDir
 }
 
+// StoreOf reads only the DaemonConfig, for commands about the store: of the result Store and DataDir count. It
+// asks for no secrets of platforms.
+func StoreOf(s Settings) (*Config, Diagnostics) {
+	l := newLoader(s)
+	l.daemonFile()
+	return &l.cfg, l.diags.Sorted()
+}
+
 // LogSettings returns the log level and the log format (text, json or empty) before anything else is loaded,
 // so that the findings of Load can be logged. What cannot be read counts as not given: Load reports it.
 func LogSettings(s Settings) (slog.Level, string) {

@@ -159,10 +159,7 @@ func pool(config *pgx.ConnConfig, connections int) *sql.DB {
 
 // prepare makes the schema and brings it up to date, one host at a time.
 func (s *Store) prepare(ctx context.Context) error {
-	slow := s.config.Copy() // a migration may take longer than a transaction
-	slow.RuntimeParams["statement_timeout"], slow.RuntimeParams["lock_timeout"] = "0", "0"
-	slow.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
-	db := pool(slow, 3)
+	db := s.patientPool() // a migration may take longer than a transaction
 	defer func() { _ = db.Close() }()
 	conn, err := db.Conn(ctx)
 	if err != nil {

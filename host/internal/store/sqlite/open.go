@@ -168,22 +168,12 @@ func open(path string, connections int, more string) (*sql.DB, error) {
 
 // recover ends what a dead process had begun. Nobody else uses the file, so every lease in it is dead.
 func (s *Store) recover(ctx context.Context) error {
-	return s.Do(ctx, func(w *sqlstore.Writer) error {
-		for _, query := range []string{
-			`UPDATE lane SET owner = '', lease_until = 0 WHERE owner <> ''`,
-			`DELETE FROM sender`,
-		} {
-			if _, err := w.Exec(query); err != nil {
-				return err
-			}
-		}
-		n, err := s.MarkUnknown(w)
-		if n > 0 {
-			s.log.Warn("messages were being sent when the daemon died: nobody knows whether they went out, "+
-				"so they are not sent again", "count", n)
-		}
-		return err
-	})
+	n, err := s.Disown(ctx)
+	if n > 0 {
+		s.log.Warn("messages were being sent when the daemon died: nobody knows whether they went out, "+
+			"so they are not sent again", "count", n)
+	}
+	return err
 }
 
 // The log is begun anew when it has that many pages of 4 KiB.

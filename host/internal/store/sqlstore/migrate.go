@@ -20,8 +20,7 @@ func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, files fs.FS
 	if err != nil {
 		return fmt.Errorf("the store %s cannot be read: %w: restore it from a backup, or move it away", name, err)
 	}
-	sources := p.ListSources()
-	if newest := sources[len(sources)-1].Version; have > newest {
+	if newest := Newest(files); have > newest {
 		return fmt.Errorf("the store %s was written by a newer aofd (schema %d, this one knows %d): "+
 			"use that version, or restore a backup", name, have, newest)
 	}
@@ -29,4 +28,14 @@ func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, files fs.FS
 		return fmt.Errorf("bring the store %s to the current schema: %w", name, err)
 	}
 	return nil
+}
+
+// Newest returns the version of the newest schema among the files.
+func Newest(files fs.FS) (newest int64) {
+	names, _ := fs.Glob(files, "*.sql") // the pattern is a good one
+	for _, name := range names {
+		version, _ := goose.NumericComponent(name) // a test migrates with all of them
+		newest = max(newest, version)
+	}
+	return newest
 }

@@ -193,10 +193,6 @@ func (s *Store) markUnknown(w *Writer, which string, args ...any) (int, error) {
 	return s.settleAll(w, store.StateUnknown, string(failure), "send.unknown", "its sender is gone", which, args...)
 }
 
-// MarkUnknown makes all deliveries unknown that are being sent, and returns how many: for a database that no
-// other process uses.
-func (s *Store) MarkUnknown(w *Writer) (int, error) { return s.markUnknown(w, `state = 'sending'`) }
-
 // expire ends deliveries that are of no use any more.
 func (s *Store) expire(w *Writer, now int64) error {
 	_, err := s.settleAll(w, store.StateExpired, "", "send.expired", "it was not sent in time",
