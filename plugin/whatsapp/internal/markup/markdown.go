@@ -18,7 +18,7 @@ type Result struct {
 	// Images are the pictures that stand by themselves in the text, in order, if they were asked for; they
 	// are not in Text.
 	Images []Image
-	// Lost says what is shown in a lesser way, one sentence each.
+	// Lost says what is shown in a lesser way, and how often.
 	Lost []string
 }
 
@@ -76,32 +76,32 @@ type writer struct {
 	Options
 	source []byte
 	images []Image
-	lost   map[string]int // sentences, with how often each is true
+	lost   map[string]int // what, and how often
 	depth  int            // of lists
 }
 
-func (w *writer) lose(sentence string, n int) {
+func (w *writer) lose(what string, n int) {
 	if n > 0 {
-		w.lost[sentence] += n
+		w.lost[what] += n
 	}
 }
 
 func (w *writer) losses() (out []string) {
-	for sentence, n := range w.lost {
-		out = append(out, strings.Replace(sentence, "%d", fmt.Sprint(n), 1))
+	for what, n := range w.lost {
+		out = append(out, fmt.Sprintf("%s: %d", what, n))
 	}
 	slices.Sort(out)
 	return out
 }
 
-// What may be lost; %d is how often.
+// What may be lost.
 const (
-	lostMarks    = "%d pieces lost their marks, which would stand in the middle of words"
-	lostHTML     = "%d pieces of HTML were taken out, their text is left"
-	lostPictures = "%d pictures stand as links"
-	lostTables   = "%d tables are too wide for a phone, so each row stands by itself"
-	lostQuotes   = "%d quotes within quotes stand as plain quotes"
-	lostTitles   = "%d titles of links are not shown"
+	lostMarks    = "marks left out, as they would stand in the middle of words"
+	lostHTML     = "HTML taken out, with its text left"
+	lostPictures = "pictures shown as links"
+	lostTables   = "tables too wide for a phone, shown row by row"
+	lostQuotes   = "quotes within quotes, shown as plain quotes"
+	lostTitles   = "titles of links, not shown"
 )
 
 // children writes the blocks in a node. Those that have an empty line between them keep it.
@@ -235,7 +235,7 @@ func (w *writer) list(n *ast.List) (out []line) {
 			switch {
 			case i == 0:
 				l.text = strings.TrimRight(indent+sign+l.text, " ")
-			case l.raw || l.text == "" || nested(item, l):
+			case l.raw || l.text == "" || nested(item, l) || strings.HasPrefix(l.text, ">"): // a quote begins its line
 			default:
 				l.text = indent + "  " + l.text
 			}

@@ -46,6 +46,7 @@ func TestMarkdown(t *testing.T) {
 		"nested lists":                     {"- a\n  - b\n    - c\n  - d\n- e", "- a\n  ◦ b\n    ▪ c\n  ◦ d\n- e"},
 		"numbers in bullets":               {"- a\n  1. b\n  2. c", "- a\n  1. b\n  2. c"},
 		"two paragraphs in one":            {"- a\n\n  b\n- c", "- a\n\n  b\n- c"},
+		"quote in a list":                  {"- a\n\n  > b\n- c", "- a\n\n> b\n- c"},
 		"code in a list":                   {"1. do\n   ```\n   x\n   ```\n2. done", "1. do\n```\nx\n```\n2. done"},
 		"tasks":                            {"- [ ] open\n- [x] done", "☐ open\n☑ done"},
 		"link":                             {"see [the docs](https://d.example/a_b_c)", "see the docs (https://d.example/a_b_c)"},
@@ -99,12 +100,12 @@ func TestLost(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string][]string{
 		"# a\n\n**b** `c` [d](https://e.example)\n\n|a|b|\n|-|-|\n|c|d|": nil,
-		"un**believ**able `x`s":          {"2 pieces lost their marks, which would stand in the middle of words"},
-		"a <b>c</b>":                     {"2 pieces of HTML were taken out, their text is left"},
-		"![x](https://y.example/z.png)":  {"1 pictures stand as links"},
-		"> > a":                          {"1 quotes within quotes stand as plain quotes"},
-		`[a](https://b.example "title")`: {"1 titles of links are not shown"},
-		"|a|b|\n|-|-|\n|" + strings.Repeat("x", 40) + "|c|": {"1 tables are too wide for a phone, so each row stands by itself"},
+		"un**believ**able `x`s":          {"marks left out, as they would stand in the middle of words: 2"},
+		"a <b>c</b>":                     {"HTML taken out, with its text left: 2"},
+		"![x](https://y.example/z.png)":  {"pictures shown as links: 1"},
+		"> > a":                          {"quotes within quotes, shown as plain quotes: 1"},
+		`[a](https://b.example "title")`: {"titles of links, not shown: 1"},
+		"|a|b|\n|-|-|\n|" + strings.Repeat("x", 40) + "|c|": {"tables too wide for a phone, shown row by row: 1"},
 		strings.Repeat("*a* ", 300_000):                     {"the text has more than 1048576 bytes, so its Markdown is left as it is"},
 	} {
 		if d := cmp.Diff(want, markup.Markdown(in, markup.Options{}).Lost); d != "" {
@@ -121,7 +122,7 @@ func TestImages(t *testing.T) {
 	want := markup.Result{
 		Text:   "before\n\nafter small (https://g.example/b.png)\n\nno (/c.png)",
 		Images: []markup.Image{{URL: "https://g.example/a.png", Alt: "the load"}},
-		Lost:   []string{"2 pictures stand as links"},
+		Lost:   []string{"pictures shown as links: 2"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -824,23 +824,49 @@ func TestSameTwice(t *testing.T) {
 	}
 }
 
-// FuzzAnswer: no text breaks a limit.
+// FuzzAnswer: no text breaks a limit, and in whatever parts it goes out, every character of it is there.
 func FuzzAnswer(f *testing.F) {
-	f.Add("hello", "label", uint8(3))
-	f.Add(strings.Repeat("```\ncode\n", 300), "👩‍👩‍👧‍👦", uint8(10))
-	f.Add("\xff", "\xff", uint8(4))
-	f.Fuzz(func(t *testing.T, text, label string, n uint8) {
+	f.Add("hello", "label", uint8(3), true)
+	f.Add("# a\n\n**b** `c` [d](https://e.example)\n\n|f|g|\n|-|-|\n|h|i|", "label", uint8(4), false)
+	f.Add(strings.Repeat("```\ncode\n", 300), "👩‍👩‍👧‍👦", uint8(10), true)
+	f.Add(strings.Repeat("*bold words* and _more of them_. ", 200), "*l*", uint8(11), false)
+	f.Add("\xff", "\xff", uint8(4), true)
+	f.Fuzz(func(t *testing.T, text, label string, n uint8, plain bool) {
 		list := actions(int(n % 16))
 		for i := range list {
 			list[i].Label, list[i].Description = label, text
 		}
-		plan, err := render.Answer(chat.Response{Text: text, Header: label, Footer: label, ListLabel: label, Actions: list}, phone, "")
+		r := chat.Response{Text: text, Header: label, Footer: label, ListLabel: label, Actions: list}
+		if plain {
+			r.Format = chat.FormatText
+		}
+		plan, err := render.Answer(r, phone, "")
 		if err != nil {
-			if len(list) > 0 || strings.TrimSpace(text+label) != "" {
+			if len(list) > 0 || plain && strings.TrimSpace(text+label) != "" {
 				t.Fatal(err)
 			}
 			return
 		}
 		checkLimits(t, plan)
+		if !plain {
+			return
+		}
+		have := map[rune]int{}
+		for _, m := range plan.Messages {
+			body := ""
+			if m.Text != nil {
+				body = m.Text.Body
+			} else {
+				body = m.Interactive.Body.Text
+			}
+			for _, c := range visible(body) {
+				have[c]++
+			}
+		}
+		for _, c := range visible(strings.ToValidUTF8(text, "\uFFFD")) {
+			if have[c]--; have[c] < 0 {
+				t.Fatalf("%q is lost", c)
+			}
+		}
 	})
 }
