@@ -5,6 +5,9 @@
 //	…
 //	id, err := p.SendTextMessage(ctx, "+4915112345678", "hello")
 //
+// There is a type for each kind of message, such as Buttons, Template and Carousel, and a method that sends it;
+// SendResponse renders an answer of any kind. What Meta would refuse fails before any call.
+//
 // A Platform is safe for many goroutines and keeps no state that matters: what it knows comes in with each
 // call.
 //

@@ -91,7 +91,7 @@ func (p *Platform) SupportsThreading() bool { return false }
 // SupportsInteractive returns true.
 func (p *Platform) SupportsInteractive() bool { return true }
 
-// SupportsFiles returns true: files come in by reference, and go out by link or by Meta's id.
+// SupportsFiles returns true: files come in by reference, and go out by link, by Meta's id or by their bytes.
 func (p *Platform) SupportsFiles() bool { return true }
 
 // Accounts returns the phone numbers: their ids, what they are called, and how fast they may send if that is

@@ -53,9 +53,13 @@ var ownLine = map[atom.Atom]bool{
 	atom.Dl: true, atom.Dt: true, atom.Dd: true, atom.Figure: true, atom.Figcaption: true, atom.Hr: true, atom.Pre: true,
 }
 
-// HTML writes HTML with WhatsApp's marks: emphasis, code, links, lists and lines; of the rest the text.
+// HTML writes HTML with WhatsApp's marks: emphasis, code, links, lists and lines; of the rest the
+// text.
 func HTML(source string) Result {
 	source = clean(source)
+	if len(source) > longest {
+		return Result{Text: source, Lost: []string{lostAll}}
+	}
 	w := &writer{lost: map[string]int{}}
 	out := w.prose(w.hypertext(source))
 	return Result{Text: joined(out), Lost: w.losses()}
@@ -187,6 +191,7 @@ func (h *hypertext) start(t html.Token, selfClosing bool, w *writer) {
 		h.pre++
 		h.code++
 	case atom.A:
+		h.closeLinks(0) // links do not nest
 		h.hrefs = append(h.hrefs, opened{attribute(t, "href"), len(h.out)})
 	}
 	if inlineStyles[t.DataAtom] != 0 {

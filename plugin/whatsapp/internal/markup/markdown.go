@@ -2,6 +2,7 @@ package markup
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -34,8 +35,13 @@ type Options struct {
 	TakeImages bool
 }
 
-// longest is the longest text that is parsed. Longer ones are no answers that somebody reads in a chat.
-const longest = 1 << 20
+// What is parsed at most, as the parser takes its time for some of what goes beyond. No answer that somebody
+// reads in a chat does.
+const (
+	longest      = 64 << 10 // bytes
+	deepestBlock = 50       // quotes and items that begin in one line
+	mostLinks    = 2000
+)
 
 // deepest bounds the indentation of lists.
 const deepest = 5
@@ -45,13 +51,44 @@ var parser = goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser() // sa
 // Markdown writes Markdown, as of GitHub, with WhatsApp's marks. It loses no visible character.
 func Markdown(source string, o Options) Result {
 	source = clean(source)
-	if len(source) > longest {
-		return Result{Text: source, Lost: []string{fmt.Sprintf("the text has more than %d bytes, so its Markdown is left as it is", longest)}}
+	if tooMuch(source) {
+		return Result{Text: source, Lost: []string{lostAll}}
 	}
 	src := []byte(source)
 	w := &writer{source: src, Options: o, lost: map[string]int{}}
 	out := w.children(parser.Parse(text.NewReader(src)))
 	return Result{Text: joined(out), Images: w.images, Lost: w.losses()}
+}
+
+func tooMuch(source string) bool {
+	if len(source) > longest || strings.Count(source, "](") > mostLinks {
+		return true
+	}
+	for line := range strings.Lines(source) {
+		if blockStarts.MatchString(line) {
+			return true
+		}
+	}
+	return false
+}
+
+var blockStarts = regexp.MustCompile(fmt.Sprintf(`^(?:[ \t]*(?:>|[-+*][ \t]|[0-9]+[.)][ \t])){%d}`, deepestBlock))
+
+// Literal returns a text in which nothing is marked: it is shown as it stands.
+func Literal(s string) string {
+	var b strings.Builder
+	for i, l := range strings.Split(clean(s), "\n") {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if !strings.ContainsAny(l, "*_~`>-.") { // far the most
+			b.WriteString(l)
+			continue
+		}
+		text, _ := writeLine([]run{{words, 0, l}})
+		b.WriteString(text)
+	}
+	return b.String()
 }
 
 // line is a line of the result. Raw ones belong to a block of code, fences included.
@@ -96,6 +133,7 @@ func (w *writer) losses() (out []string) {
 
 // What may be lost.
 const (
+	lostAll      = "the text is too long or too deep, so its markup is left as it is"
 	lostMarks    = "marks left out, as they would stand in the middle of words"
 	lostHTML     = "HTML taken out, with its text left"
 	lostPictures = "pictures shown as links"

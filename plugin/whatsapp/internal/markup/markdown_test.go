@@ -106,7 +106,9 @@ func TestLost(t *testing.T) {
 		"> > a":                          {"quotes within quotes, shown as plain quotes: 1"},
 		`[a](https://b.example "title")`: {"titles of links, not shown: 1"},
 		"|a|b|\n|-|-|\n|" + strings.Repeat("x", 40) + "|c|": {"tables too wide for a phone, shown row by row: 1"},
-		strings.Repeat("*a* ", 300_000):                     {"the text has more than 1048576 bytes, so its Markdown is left as it is"},
+		strings.Repeat("*a* ", 30_000):                      {"the text is too long or too deep, so its markup is left as it is"},
+		strings.Repeat("1. ", 50) + "a":                     {"the text is too long or too deep, so its markup is left as it is"},
+		strings.Repeat("> ", 49) + "a":                      {"quotes within quotes, shown as plain quotes: 48"},
 	} {
 		if d := cmp.Diff(want, markup.Markdown(in, markup.Options{}).Lost); d != "" {
 			t.Errorf("%.40q: %s", in, d)
@@ -158,9 +160,22 @@ func TestHTML(t *testing.T) {
 func TestDeepNesting(t *testing.T) {
 	t.Parallel()
 	for _, unit := range []string{">", "- ", "1. ", "*", "_a ", "[", "![", "`", "~~", "<b>", "<", "|", "&", "\\", "#", "**a _b ", "(https://"} {
-		in := strings.Repeat(unit, 20_000/len(unit))
+		in := strings.Repeat(unit, 60_000/len(unit))
 		if got := markup.Markdown(in, markup.Options{}); strings.TrimSpace(got.Text) == "" && unit == "<" {
 			t.Errorf("%q is lost", unit)
+		}
+	}
+}
+
+func TestLiteral(t *testing.T) {
+	t.Parallel()
+	const z = "\u200b"
+	for in, want := range map[string]string{
+		"plain, of two\nlines": "plain, of two\nlines", "*a*": z + "*" + z + "a" + z + "*" + z, "*.log": "*.log", "> a\n1. b": z + "> a\n" + z + "1. b",
+		"v1.2-rc": "v1.2-rc", "": "",
+	} {
+		if got := markup.Literal(in); got != want {
+			t.Errorf("%q: %q", in, got)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (b *builder) links(m menu) string {
 	lines := make([]string, len(m.pages))
 	for i, a := range m.pages {
 		if lines[i] = a.URL; !blank(a.Label) {
-			lines[i] = strings.TrimSpace(a.Label) + ": " + a.URL
+			lines[i] = b.literal(strings.TrimSpace(a.Label)) + ": " + a.URL
 		}
 	}
 	if len(lines) > 0 {
@@ -204,14 +204,14 @@ func (b *builder) numbers(m menu) string {
 			out.WriteString("\n")
 		}
 		if !blank(s.Title) {
-			out.WriteString(s.Title + "\n")
+			out.WriteString(b.literal(s.Title) + "\n")
 		}
 		labels := b.labels(s.Rows)
 		for j, a := range s.Rows {
 			n++
-			fmt.Fprintf(&out, "%d. %s", n, strings.TrimSpace(labels[j]))
+			fmt.Fprintf(&out, "%d. %s", n, b.literal(strings.TrimSpace(labels[j])))
 			if !blank(a.Description) {
-				out.WriteString(" – " + strings.TrimSpace(a.Description))
+				out.WriteString(" – " + b.literal(strings.TrimSpace(a.Description)))
 			}
 			out.WriteString("\n")
 		}

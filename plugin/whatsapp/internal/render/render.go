@@ -23,7 +23,10 @@ type Plan struct {
 // empty. The error has chat.ReasonContentRejected or chat.ReasonUnsupportedContent, and the code that Meta
 // would have answered with.
 func Answer(r chat.Response, to address.Recipient, callback string) (Plan, *chat.Error) {
-	b := &builder{to: to, preview: r.Metadata[WishPreview] == "true", takeImages: r.Metadata[WishImages] == "attach"}
+	b := &builder{to: to, preview: r.Metadata[WishPreview] == "true", takeImages: r.Metadata[WishImages] == "attach", literal: markup.Literal}
+	if r.Format == chat.FormatText || r.Format == chat.FormatRich {
+		b.literal = func(s string) string { return s } // all of it stands as it is
+	}
 	if len(callback) <= rules.CallbackMax {
 		b.callback = callback
 	}
@@ -87,7 +90,9 @@ type builder struct {
 	callback   string
 	preview    bool
 	takeImages bool
-	plan       Plan
+	// literal writes words that are no text of the answer, such as labels, so that nothing in them is a mark.
+	literal func(string) string
+	plan    Plan
 }
 
 func (b *builder) inGroup() bool { return b.to.Kind == address.KindGroup }
@@ -180,6 +185,9 @@ func (b *builder) marked(r chat.Response) (string, []chat.Attachment) {
 	for _, what := range out.Lost {
 		b.degrade("markup", "%s", what)
 	}
+	if blank(out.Text) && len(out.Images) == 0 {
+		return r.Text, r.Attachments // such as a comment alone: better seen than lost
+	}
 	attachments := slices.Clone(r.Attachments)
 	for _, i := range out.Images {
 		attachments = append(attachments, chat.Attachment{Type: chat.MediaImage, URL: i.URL, Caption: i.Alt})
@@ -217,7 +225,7 @@ func (b *builder) say(r chat.Response, m menu, files []file) (*graph.Message, []
 		if form == formNumbers {
 			menu = b.numbers(m)
 		}
-		if text := paragraphs(r.Header, r.Text, links, r.Footer, menu); text != "" {
+		if text := paragraphs(b.literal(r.Header), r.Text, links, b.literal(r.Footer), menu); text != "" {
 			parts := Split(signed(valid(text), r.Status), rules.TextMax, rules.TextMax)
 			if len(parts) > 1 {
 				b.degrade("text", "it has more than %d characters and went out in %d messages", rules.TextMax, len(parts))
@@ -260,7 +268,7 @@ func (b *builder) frame(i *graph.Interactive, r chat.Response) (header, footer s
 			i.Header = &graph.Header{Type: "text", Text: r.Header}
 		}
 	} else {
-		header = r.Header
+		header = b.literal(r.Header)
 		b.degrade("header", "it stands in the text, as a header has one line of %d characters", rules.HeaderMax)
 	}
 	if oneLine(r.Footer, rules.FooterMax) {
@@ -268,7 +276,7 @@ func (b *builder) frame(i *graph.Interactive, r chat.Response) (header, footer s
 			i.Footer = &graph.Words{Text: r.Footer}
 		}
 	} else {
-		footer = r.Footer
+		footer = b.literal(r.Footer)
 		b.degrade("footer", "it stands in the text, as a footer has one line of %d characters", rules.FooterMax)
 	}
 	return header, footer

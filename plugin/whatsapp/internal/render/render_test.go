@@ -16,6 +16,7 @@ import (
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/markup"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/render"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/rules"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -332,6 +333,36 @@ func TestFormats(t *testing.T) {
 	plan := answer(t, chat.Response{Text: "un**believ**able", Actions: actions(1)})
 	if got := plan.Messages[0].Interactive.Body.Text; got != "unbelievable" || len(plan.Degradations) != 1 || plan.Degradations[0].What != "markup" {
 		t.Errorf("%q %v", got, plan.Degradations)
+	}
+}
+
+// Labels and headings are no Markdown: what looks like a mark in them is shown, in whatever text they end up.
+func TestLabelsAreLiteral(t *testing.T) {
+	t.Parallel()
+	r := chat.Response{Header: "*.log _x_", Text: "**a**", Footer: "~y~", Actions: actions(11)}
+	r.Actions[0].Label, r.Actions[0].Description = "Delete *all*", "`rm`"
+	got := answer(t, r).Messages[0].Text.Body
+	for _, line := range strings.Split(got, "\n") {
+		if spans := markup.Spans(line); len(spans) > 0 && line != "*a*" {
+			t.Errorf("%q is marked", line)
+		}
+	}
+	if !strings.HasPrefix(got, "*.log ") {
+		t.Errorf("%q", got)
+	}
+	r.Format = chat.FormatRich
+	if got := answer(t, r).Messages[0].Text.Body; !strings.Contains(got, "*.log _x_\n\n**a**\n\n~y~\n\n1. Delete *all* – `rm`\n") {
+		t.Errorf("%q", got)
+	}
+}
+
+// A text that Markdown does not show at all is sent as it stands.
+func TestInvisibleText(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"<!-- note -->", "[a]: https://b.example"} {
+		if got := answer(t, chat.Response{Text: text}).Messages[0].Text.Body; got != text {
+			t.Errorf("%q", got)
+		}
 	}
 }
 

@@ -27,21 +27,17 @@ const (
 func Split(text string, head, tail int) []string {
 	var parts []string
 	rest := text
-	for rules.Length(rest) > tail {
-		reserve := 0
-		if strings.ContainsAny(rest, "*_~`") {
-			reserve = room
-		}
+	for rules.Longer(rest, tail) {
 		c := newCutter(rest, head)
 		var i int
-		if rules.Length(rest) <= head {
-			i = c.forTail(tail - reserve)
+		if rules.Longer(rest, head) {
+			i = c.forHead(head - c.reserve)
 		} else {
-			i = c.forHead(head - reserve)
+			i = c.forTail(tail - c.reserve)
 		}
 		var part string
 		part, rest = c.divide(i)
-		if strings.TrimSpace(rest) == "" && rules.Length(part) > tail {
+		if strings.TrimSpace(rest) == "" && rules.Longer(part, tail) {
 			rest = part // nothing but white space or the end of a code block stood behind it: it is the last part
 			continue
 		}
@@ -57,25 +53,32 @@ func Split(text string, head, tail int) []string {
 
 // cutter looks for the place to cut a text.
 type cutter struct {
-	s     string
-	marks []markup.Span // of all lines outside code blocks, as far as a cut can come
+	s       string
+	marks   []markup.Span // of all lines outside code blocks, as far as a cut can come
+	tears   map[int]bool  // where a cut would leave a mark with nothing to mark
+	reserve int           // room for what closes marks
 }
 
 // newCutter finds the marks of the beginning of s, in which the cut will be.
 func newCutter(s string, head int) *cutter {
 	c := &cutter{s: s}
-	if !strings.ContainsAny(s, "*_~`") {
-		return c
-	}
 	const lookahead = 16 << 10 // bytes; a line is rarely longer, and a mark is not looked for further away
 	near := s[:min(len(s), head*utf8.UTFMax+lookahead)]
+	if !strings.ContainsAny(near, "*_~`") {
+		return c
+	}
+	c.reserve, c.tears = room, map[int]bool{}
 	at, inCode := 0, false
 	for piece := range strings.SplitSeq(near, fence) {
+		if at > head*utf8.UTFMax {
+			break
+		}
 		if !inCode {
 			from := at
 			for line := range strings.SplitSeq(piece, "\n") {
 				for _, m := range markup.Spans(line) {
 					c.marks = append(c.marks, markup.Span{Open: from + m.Open, Close: from + m.Close, Mark: m.Mark})
+					c.tears[from+m.Open+1], c.tears[from+m.Close] = true, true
 				}
 				from += len(line) + 1
 			}
@@ -93,11 +96,6 @@ func (c *cutter) open(i int) (marks string) {
 		}
 	}
 	return marks
-}
-
-// torn reports whether a cut at i would leave a mark with nothing to mark.
-func (c *cutter) torn(i int) bool {
-	return slices.ContainsFunc(c.marks, func(m markup.Span) bool { return i == m.Open+1 || i == m.Close })
 }
 
 // divide cuts at i and tidies both sides.
@@ -221,7 +219,7 @@ func (c *cutter) between(i int) int {
 			return 5
 		}
 		return 4
-	case c.torn(i):
+	case c.tears[i]:
 		return 0
 	case unicode.IsSpace(next) && strings.ContainsRune(".!?…:;", previous):
 		return 3
@@ -236,7 +234,8 @@ func (c *cutter) between(i int) int {
 // grapheme returns a boundary of a grapheme between from and to, the last or the first one; if there is
 // none, that end which the caller would rather have, as nothing else fits.
 func (c *cutter) grapheme(from, to int, last bool) int {
-	s := c.s
+	const beyond = 64 // bytes that tell whether a grapheme ends before them
+	s := c.s[:min(len(c.s), to+beyond)]
 	fallback := from
 	if last {
 		fallback = to
@@ -246,10 +245,10 @@ func (c *cutter) grapheme(from, to int, last bool) int {
 		var cluster string
 		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
 		at += len(cluster)
-		if at > to || at >= len(s) {
+		if at > to || at >= len(c.s) {
 			break
 		}
-		if at < from || at == from && last || inTicks(s, at) || c.torn(at) {
+		if at < from || at == from && last || inTicks(s, at) || c.tears[at] {
 			continue
 		}
 		found = at

@@ -72,6 +72,19 @@ func Length(s string) int {
 	return n
 }
 
+// Longer reports whether s has more than most characters; it looks no further than it must.
+func Longer(s string, most int) bool {
+	if len(s) <= most {
+		return false // no character has fewer bytes than it counts
+	}
+	for _, r := range s {
+		if most -= Units(r); most < 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Units is what one code point counts.
 func Units(r rune) int {
 	if r > 0xFFFF {
