@@ -22,6 +22,14 @@ import (
 // Resend implements api.Daemon.
 func (d *daemon) Resend() { d.egress.Wake() }
 
+// ReplyWindow implements api.Daemon.
+func (d *daemon) ReplyWindow(platform string) time.Duration {
+	if p := d.platform(platform); p != nil {
+		return p.limits().ReplyWindow
+	}
+	return 0
+}
+
 // Send implements api.Daemon.
 func (d *daemon) Send(ctx context.Context, m api.Outgoing, dry bool) (store.Delivery, []string, error) {
 	to, err := d.target(ctx, m)

@@ -24,6 +24,8 @@ type Daemon interface {
 	Status(ctx context.Context) (Status, error)
 	Plugins() []Plugin
 	Agents() []Agent
+	// ReplyWindow is how long after a person's last message a free answer may go out; 0: always, or not known.
+	ReplyWindow(platform string) time.Duration
 	// Send puts a message of the operator's into the outbox; with dry it only finds out whether it could. The
 	// warnings say what may keep it from arriving.
 	Send(ctx context.Context, m Outgoing, dry bool) (d store.Delivery, warnings []string, err error)

@@ -33,9 +33,10 @@ type daemon struct {
 func (d daemon) Status(context.Context) (api.Status, error) { return d.status, d.err }
 func (d daemon) Plugins() []api.Plugin                      { return []api.Plugin{{ID: "echo", State: "ready"}} }
 
-func (d daemon) Agents() []api.Agent       { return []api.Agent{{Name: "a", Runner: "exec"}} }
-func (d daemon) Resend()                   {}
-func (d daemon) Stopping() <-chan struct{} { return d.stopped }
+func (d daemon) Agents() []api.Agent              { return []api.Agent{{Name: "a", Runner: "exec"}} }
+func (d daemon) ReplyWindow(string) time.Duration { return 24 * time.Hour }
+func (d daemon) Resend()                          {}
+func (d daemon) Stopping() <-chan struct{}        { return d.stopped }
 
 func (d daemon) Send(ctx context.Context, m api.Outgoing, dry bool) (store.Delivery, []string, error) {
 	out := store.Delivery{

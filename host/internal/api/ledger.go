@@ -61,13 +61,9 @@ func (s *service) ListConversations(
 	if err != nil {
 		return nil, problem(err)
 	}
-	windows, err := s.windows(ctx)
-	if err != nil {
-		return nil, problem(err)
-	}
 	out := &hostv1.ListConversationsResponse{NextPageToken: token(next)}
 	for _, c := range list {
-		out.Conversations = append(out.Conversations, conversation(c, windows[c.Platform]))
+		out.Conversations = append(out.Conversations, conversation(c, s.Daemon.ReplyWindow(c.Platform)))
 	}
 	return out, nil
 }
@@ -79,11 +75,7 @@ func (s *service) GetConversation(
 	if err != nil {
 		return nil, problem(err)
 	}
-	windows, err := s.windows(ctx)
-	if err != nil {
-		return nil, problem(err)
-	}
-	out := conversation(c, windows[c.Platform])
+	out := conversation(c, s.Daemon.ReplyWindow(c.Platform))
 	if out.Agent, err = s.Store.AgentChoice(ctx, c.Key, c.UserID); err != nil {
 		return nil, problem(err)
 	}
@@ -99,16 +91,6 @@ func (s *service) conversation(ctx context.Context, key string) (store.Conversat
 		return store.Conversation{}, err
 	}
 	return list[0], nil
-}
-
-// windows are the reply windows by platform.
-func (s *service) windows(ctx context.Context) (map[string]time.Duration, error) {
-	st, err := s.Daemon.Status(ctx)
-	out := map[string]time.Duration{}
-	for _, p := range st.Platforms {
-		out[p.ID] = p.Limits.ReplyWindow
-	}
-	return out, err
 }
 
 func conversation(c store.Conversation, window time.Duration) *hostv1.Conversation {
