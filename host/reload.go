@@ -167,43 +167,56 @@ func (d *daemon) configStatus() api.Config {
 	return out
 }
 
+// keys are how the parts of a configuration are called that only a restart changes. Those that are not here can
+// be changed while the daemon runs: see hot.
+var keys = map[string]string{
+	"Server": "spec.server", "Admin": "spec.admin", "Delivery": "spec.delivery", "Store": "spec.store",
+	"DataDir": "spec.data_dir", "PluginDirs": "spec.plugins.directory",
+	"LogLevel": "spec.settings.log_level", "LogFormat": "spec.settings.log_format",
+
+	"Runtime.MaxConcurrentTasks": "spec.runtime.max_concurrent_tasks",
+	"Runtime.MaxPrograms":        "spec.runtime.max_programs",
+	"Runtime.MaxTasksPerUser":    "spec.runtime.max_tasks_per_user",
+	"Runtime.MaxMessageAge":      "spec.runtime.max_message_age_secs",
+	"Runtime.ProgressAfter":      "spec.runtime.progress_after_secs",
+	"Runtime.CoalesceWindow":     "spec.runtime.coalesce_window_secs",
+	"Runtime.Signal":             "spec.runtime.signals",
+}
+
+// hot are the parts that a reload puts in force, and those that say nothing by themselves. Platforms may change,
+// but not come and go.
+var hot = []string{
+	"File", "Name", "Platforms", "Agents", "Triggers", "Folders", "Files", "Runtime",
+	"Runtime.TaskTimeout", "Runtime.DefaultAgent", "Runtime.DefaultModel", "Runtime.UnknownCommands",
+}
+
 // fixed are the keys that differ and that only a restart changes.
-func fixed(old, cfg *config.Config) (keys []string) {
-	differs := func(key string, a, b any) {
-		if !reflect.DeepEqual(a, b) {
-			keys = append(keys, key)
+func fixed(old, cfg *config.Config) (out []string) {
+	differ := func(prefix string, a, b reflect.Value) {
+		for i := range a.NumField() {
+			name := prefix + a.Type().Field(i).Name
+			if key := keys[name]; key != "" && !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+				out = append(out, key)
+			}
 		}
 	}
-	differs("spec.server", old.Server, cfg.Server)
-	differs("spec.admin", old.Admin, cfg.Admin)
-	differs("spec.data_dir", old.DataDir, cfg.DataDir)
-	differs("spec.plugins.directory", old.PluginDirs, cfg.PluginDirs)
-	differs("spec.settings.log_level", old.LogLevel, cfg.LogLevel)
-	differs("spec.settings.log_format", old.LogFormat, cfg.LogFormat)
-	a, b := old.Runtime, cfg.Runtime
-	differs("spec.runtime.max_concurrent_tasks", a.MaxConcurrentTasks, b.MaxConcurrentTasks)
-	differs("spec.runtime.max_programs", a.MaxPrograms, b.MaxPrograms)
-	differs("spec.runtime.max_tasks_per_user", a.MaxTasksPerUser, b.MaxTasksPerUser)
-	differs("spec.runtime.max_message_age_secs", a.MaxMessageAge, b.MaxMessageAge)
-	differs("spec.runtime.progress_after_secs", a.ProgressAfter, b.ProgressAfter)
-	differs("spec.runtime.signals", a.Signal, b.Signal)
-	ids := func(c *config.Config) (out []string) {
-		for _, p := range c.Platforms {
-			out = append(out, p.ID)
-		}
-		return out
-	}
-	for _, id := range ids(old) {
-		if !slices.Contains(ids(cfg), id) {
-			keys = append(keys, "spec.platforms."+id)
+	differ("", reflect.ValueOf(*old), reflect.ValueOf(*cfg))
+	differ("Runtime.", reflect.ValueOf(old.Runtime), reflect.ValueOf(cfg.Runtime))
+	for _, p := range [][2]*config.Config{{old, cfg}, {cfg, old}} {
+		for _, id := range platformIDs(p[0]) {
+			if !slices.Contains(platformIDs(p[1]), id) {
+				out = append(out, "spec.platforms."+id)
+			}
 		}
 	}
-	for _, id := range ids(cfg) {
-		if !slices.Contains(ids(old), id) {
-			keys = append(keys, "spec.platforms."+id)
-		}
+	return out
+}
+
+func platformIDs(c *config.Config) (out []string) {
+	for _, p := range c.Platforms {
+		out = append(out, p.ID)
 	}
-	return keys
+	return out
 }
 
 // changes says how the agents, the triggers and what decides between them differ, one line each.
