@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aof-dev/aofd/host/internal/config"
+	hostv1 "github.com/aof-dev/aofd/proto/gen/aof/host/v1"
 )
 
 func readme(t *testing.T) string {
@@ -23,8 +25,12 @@ func readme(t *testing.T) string {
 
 // blocks are the fenced examples of one language.
 func blocks(doc, language string) (out []string) {
-	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(doc, -1) {
-		out = append(out, m[1])
+	for _, m := range regexp.MustCompile("(?ms)^( *)```"+language+"\n(.*?)^ *```").FindAllStringSubmatch(doc, -1) {
+		lines := strings.Split(m[2], "\n")
+		for i := range lines {
+			lines[i] = strings.TrimPrefix(lines[i], m[1])
+		}
+		out = append(out, strings.Join(lines, "\n"))
 	}
 	return out
 }
@@ -130,5 +136,85 @@ func TestDocumentedAgents(t *testing.T) {
 	}
 	if cfg == nil || len(cfg.Agents) != len(files) || len(files) < 3 {
 		t.Errorf("%d files, loaded %+v", len(files), cfg)
+	}
+}
+
+// TestReadmeTutorial follows the five minutes: the playground, an agent of one's own, and its answer on the phone.
+func TestReadmeTutorial(t *testing.T) {
+	t.Parallel()
+	doc := readme(t)
+	dir := filepath.Join(t.TempDir(), "my-bot")
+	s := play(t, dir)
+	const user = "4915112345678"
+	s.say(user, "echo hello")
+	if got := s.sees(user, 1); !strings.Contains(got, "hello") {
+		t.Errorf("the echo is %s", got)
+	}
+	for _, b := range blocks(doc, "yaml") {
+		if name, _, _ := strings.Cut(strings.TrimPrefix(b, "# "), "\n"); strings.HasPrefix(name, "my-bot/") {
+			if err := os.WriteFile(filepath.Join(dir, strings.TrimPrefix(name, "my-bot/")), []byte(b), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	eventually(t, "the reader's agent", func() error {
+		l, err := s.host.ListAgents(t.Context(), &hostv1.ListAgentsRequest{})
+		if err != nil || !strings.Contains(l.String(), `"hello"`) {
+			return fmt.Errorf("%v, %w", l, err)
+		}
+		return nil
+	})
+	for i, c := range [][2]string{{"/agent hello", "hello"}, {"Ada", "Hello, Ada!"}} {
+		s.say(user, c[0])
+		if got := s.sees(user, i+2); !strings.Contains(got, c[1]) {
+			t.Errorf("%s was answered with %s", c[0], got)
+		}
+	}
+	ran := 0
+	for _, b := range blocks(doc, "sh") {
+		if !strings.Contains(b, "my-bot/data") {
+			continue
+		}
+		ran++
+		cmd := exec.Command("sh", "-ec", strings.NewReplacer("bin/aofd", filepath.Join(bin(t), "aofd"), "my-bot", dir).Replace(b))
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Hello, Ada!") || !strings.Contains(string(out), "webhook.received") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	if ran == 0 {
+		t.Error("the tutorial shows no trace")
+	}
+}
+
+// TestReadmeAPI runs the README's calls of the API.
+func TestReadmeAPI(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed")
+	}
+	b := newBed(t, map[string]string{
+		"config.yaml": daemonHead + "\n  agents: {directory: agents}\n  runtime: {default_agent: one}\n", "agents/one.yaml": says("one", "yes"),
+	})
+	b.emulate()
+	b.serve()
+	b.phone(map[string]any{"from": "14155550123", "type": "text", "text": "hello"})
+	b.answers("14155550123", 1)
+	found := false
+	for _, block := range blocks(readme(t), "sh") {
+		if !strings.Contains(block, "data/admin.sock") {
+			continue
+		}
+		found = true
+		cmd := exec.Command("sh", "-ec", block)
+		cmd.Dir = b.dir
+		out, err := cmd.CombinedOutput()
+		for _, want := range []string{`"ready":true`, `"name":"webhook.received"`, `"deliveries":[`, `"state":"delivered"`} {
+			if got := strings.ReplaceAll(string(out), " ", ""); err != nil || !strings.Contains(strings.ReplaceAll(got, `"state":"read"`, `"state":"delivered"`), want) {
+				t.Errorf("%v, no %s in %s", err, want, out)
+			}
+		}
+	}
+	if !found {
+		t.Error("the README calls no API")
 	}
 }
