@@ -71,7 +71,7 @@ var rules = []rule{
 	},
 	{"host/internal/store/storetest", []string{"host/internal/store", "sdk/chat"}, []string{"github.com/google/go-cmp"}, "the suite of all stores"},
 	{"host/internal/failpoint", nil, nil, "places at which tests kill the daemon"},
-	{"host/internal/telemetry", []string{"host/internal/store!", "sdk/chat"}, []string{"github.com/prometheus/"}, "metric names"},
+	{"host/internal/telemetry", []string{"host/internal/store!", "sdk/chat"}, []string{"github.com/prometheus/", "go.opentelemetry.io/otel"}, "metrics and traces"},
 	{"host/internal/ingress", stageMay, []string{"golang.org/x/sync"}, "a stage"},
 	{"host/internal/turn", stageMay, nil, "a stage"},
 	{"host/internal/egress", stageMay, []string{"golang.org/x/time"}, "a stage"},

@@ -107,7 +107,8 @@ type daemon struct {
 	webhooks     map[string]http.Handler // by platform
 
 	metrics   *telemetry.Metrics
-	lock      *flock.Flock // of the data directory
+	tracer    *telemetry.Tracer // nil: no traces
+	lock      *flock.Flock      // of the data directory
 	stats     *stats.Recorder
 	store     store.Store
 	owner     string // of leases: unique to this process
@@ -124,6 +125,9 @@ type daemon struct {
 // build makes everything, in the order in which it is needed, and starts nothing that takes messages.
 func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error) {
 	d.metrics = telemetry.New(version.String(), d.backlog)
+	if d.tracer, err = telemetry.NewTracer(ctx, d.cfg.Telemetry.OTLPEndpoint, version.String(), d.log); err != nil {
+		return err
+	}
 	d.stats = stats.New(d.metrics)
 	agents, diags := newAgents(d.cfg, d.log, diags)
 	d.current.now = &setup{cfg: d.cfg, agents: agents, generation: 1, loadedAt: d.startedAt}
@@ -160,7 +164,8 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 	}
 	d.owner = uuid.NewString()
 	d.egress = egress.New(egress.Settings{
-		Owner: d.owner, Outbox: d.store, Sender: d.sender, Policy: policy(d.cfg), Metrics: d.metrics, Logger: d.log,
+		Owner: d.owner, Outbox: d.store, Sender: d.sender, Policy: policy(d.cfg),
+		Metrics: d.metrics, Tracer: d.tracer, Logger: d.log,
 	})
 	d.current.now.plan = d.newPlanner(d.cfg)
 	d.turn = turn.New(turn.Settings{
@@ -168,7 +173,7 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 		MaxConcurrent: d.cfg.Runtime.MaxConcurrentTasks, ProgressAfter: d.cfg.Runtime.ProgressAfter,
 		MaxAge: d.cfg.Runtime.MaxMessageAge, ExpireAfter: d.cfg.Delivery.ExpireAfter, Window: d.cfg.Runtime.CoalesceWindow,
 		Courtesies: courtesies{d}, Signal: d.cfg.Runtime.Signal,
-		Metrics: d.metrics, Logger: d.log,
+		Metrics: d.metrics, Tracer: d.tracer, Logger: d.log,
 	})
 	return d.servers.build(d)
 }
@@ -225,6 +230,11 @@ func (d *daemon) close() {
 			}
 		})
 	}
+	bounded(stopHTTP, func(ctx context.Context) {
+		if err := d.tracer.Close(ctx); err != nil {
+			d.log.Warn("the last traces could not be sent", "err", err)
+		}
+	})
 	d.leave()
 	if d.address != "" {
 		d.log.Info("stopped")

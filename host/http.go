@@ -168,7 +168,7 @@ func (d *daemon) routes() http.Handler {
 			Platform: p.id, ContentTypes: p.contentTypes, Parser: p, Inbox: d.store, Lane: d.current.lane,
 			Arrived: d.turn.Wake, MaxPerUser: d.maxPerUser(),
 			MaxBodyBytes: d.cfg.Server.MaxBodyBytes, Timeout: storeTimeout, InFlight: budget,
-			Metrics: d.metrics, Logger: d.log,
+			Metrics: d.metrics, Tracer: d.tracer, Logger: d.log,
 		})
 		d.webhooks[p.id] = h
 		mux.Handle("/webhook/"+p.id, h)

@@ -100,7 +100,7 @@ func serve(ctx context.Context, s Spec, addr string) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(wire.MaxMessageBytes), grpc.MaxSendMsgSize(wire.MaxMessageBytes))
+	server := grpc.NewServer(wire.ServerOptions()...)
 	wire.RegisterAgent(server, r)
 	checks := health.NewServer()
 	checks.SetServingStatus(ServiceName, healthv1.HealthCheckResponse_SERVING)

@@ -71,8 +71,7 @@ func serve(s Spec) {
 		TLSProvider:     tlsProvider(),
 		Logger:          hclog.New(&hclog.LoggerOptions{Output: os.Stderr, JSONFormat: true, Level: hclog.Warn}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			g := grpc.NewServer(append(opts,
-				grpc.MaxRecvMsgSize(wire.MaxMessageBytes), grpc.MaxSendMsgSize(wire.MaxMessageBytes))...)
+			g := grpc.NewServer(append(opts, wire.ServerOptions()...)...)
 			server <- g
 			return g
 		},

@@ -316,3 +316,53 @@ func TestBrokenKeyFilesAreNamed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What a call belongs to crosses with it.
+func TestTraceparentCrosses(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer(wire.ServerOptions()...)
+	told := make(chan string, 1)
+	wire.RegisterPlatform(s, tracing{told: told})
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.Serve(l) }()
+	conn, err := grpc.NewClient(l.Addr().String(), append(wire.DialOptions(1<<20), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(); s.Stop(); <-done })
+	for _, want := range []string{"00-ab-cd-01", ""} {
+		ctx := chat.WithTraceparent(t.Context(), want)
+		if _, err := wire.NewPlatformClient(conn).SendResponse(ctx, chat.Delivery{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-told; got != want {
+			t.Errorf("a call of %q came as %q", want, got)
+		}
+		if err := wire.NewPlatformClient(conn).FetchMedia(ctx, ref, func(chat.MediaInfo) error { return nil }, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-told; got != want {
+			t.Errorf("a stream of %q came as %q", want, got)
+		}
+	}
+}
+
+// tracing tells the traceparent of each call.
+type tracing struct {
+	platform
+	told chan string
+}
+
+func (p tracing) SendResponse(ctx context.Context, _ chat.Delivery) (chat.Sent, error) {
+	p.told <- chat.Traceparent(ctx)
+	return chat.Sent{}, nil
+}
+
+func (p tracing) FetchMedia(ctx context.Context, _ chat.MediaRef, begin func(chat.MediaInfo) error, _ func([]byte) error) error {
+	p.told <- chat.Traceparent(ctx)
+	return begin(chat.MediaInfo{})
+}

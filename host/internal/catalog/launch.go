@@ -117,8 +117,7 @@ func (in *instance) connect(ctx context.Context, s Settings) (*grpc.ClientConn, 
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, SkipHostEnv: true,
 		StartTimeout: s.Timing.Start + time.Minute, // ours comes first, and holds for the first connection, too
 		Logger:       hclog.NewNullLogger(), SyncStdout: stdout, SyncStderr: stderr, UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: in.dir},
-		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
-			grpc.MaxCallRecvMsgSize(wire.MaxMessageBytes), grpc.MaxCallSendMsgSize(wire.MaxMessageBytes))},
+		GRPCDialOptions: wire.DialOptions(wire.MaxMessageBytes),
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
 			in.process.Env = append(env, cmd.Env...)
 			return in.process, nil

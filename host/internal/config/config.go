@@ -23,6 +23,7 @@ type Config struct {
 	Files   []string // that were read, absolute
 
 	Store      Store
+	Telemetry  Telemetry
 	DataDir    string
 	PluginDirs []string
 	LogLevel   string // debug, info, warn or error

@@ -33,6 +33,7 @@ func (l *loader) readDaemon(root place) {
 	l.readDelivery(spec.child("delivery"))
 	l.readSettings(spec.child("settings"))
 	l.readStore(spec.child("store"))
+	l.readTelemetry(spec.child("telemetry"))
 	l.cfg.DataDir = spec.child("data_dir").folder()
 	l.readPlugins(spec.child("plugins"))
 }

@@ -49,6 +49,8 @@ var daemonFields = of(kindDaemon, []Field{
 	{Key: "spec.settings.health", Type: TypeAny, Unused: true, Meaning: "the paths are /health and /ready"},
 	{Key: "spec.settings.rate_limit", Type: TypeAny, Unused: true},
 	{Key: "spec.settings.timeouts", Type: TypeAny, Unused: true, Meaning: "see spec.runtime.task_timeout_secs"},
+	{Key: "spec.telemetry", Type: TypeMapping, closed: true, Meaning: "where OpenTelemetry traces go; metrics are at /metrics"},
+	{Key: "spec.telemetry.otlp_endpoint", Type: TypeString, Meaning: "OTLP/HTTP receiver of traces, such as http://127.0.0.1:4318; by default that of the variable OTEL_EXPORTER_OTLP_ENDPOINT, else no traces are made"},
 	{Key: "spec.store", Type: TypeMapping, closed: true, Meaning: "where messages are kept, and for how long"},
 	{Key: "spec.store.url", Type: TypeString, Meaning: "postgres://user@host/database?sslmode=verify-full for one or more hosts; by default a file in data_dir, for one. The password comes from ${NAME}, or from PGPASSWORD and the other variables of libpq"},
 	{Key: "spec.store.schema", Type: TypeString, Default: "aofd", Meaning: "namespace of the tables in PostgreSQL; hosts with the same url and schema are one deployment"},

@@ -95,10 +95,14 @@ func (s *Stage) send(
 			v.Trace = append(v.Trace, store.TraceEvent{At: time.Now(), Hop: hop, Detail: why, DeliveryID: d.ID})
 		}
 	}()
-	sent, err := sender.SendResponse(ctx, chat.Delivery{
+	within, span := s.Tracer.Start(chat.ResumeTraceparent(ctx, d.Response.Metadata), "plugin.SendResponse",
+		"platform", d.Platform, "delivery", d.ID, "cause", d.Cause)
+	d.Response.Metadata = chat.KeepTraceparent(context.Background(), d.Response.Metadata) // the call has it
+	sent, err := sender.SendResponse(within, chat.Delivery{
 		ID: d.ID, Account: d.Account, ChannelID: d.ChannelID, Response: d.Response,
 		Attempt: d.Attempt, PartsSent: d.PartsSent, LastInboundAt: d.LastInboundAt,
 	})
+	span.End(err)
 	if err != nil {
 		e := chat.AsError(err)
 		out := len(e.MessageIDs)

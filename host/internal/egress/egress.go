@@ -35,6 +35,7 @@ type Settings struct {
 	Sender  func(platform, account string) (Sender, chat.Limits)
 	Policy  Policy
 	Metrics *telemetry.Metrics
+	Tracer  *telemetry.Tracer // nil: no spans
 	Logger  *slog.Logger
 }
 

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,6 +53,7 @@ type Settings struct {
 	// InFlight bounds the bytes of all bodies that are being worked on; shared by all handlers.
 	InFlight *semaphore.Weighted
 	Metrics  *telemetry.Metrics
+	Tracer   *telemetry.Tracer // nil: no spans
 	Logger   *slog.Logger
 }
 
@@ -91,7 +93,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, start time.Time)
 	// The request must not end with a client that hangs up: what it sent whole is worth storing.
 	work, done := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
 	defer done()
-	return h.handle(work, w, request(r, body, start))
+	work, span := h.Tracer.StartAt(work, start, "webhook", "platform", h.Platform)
+	reply := h.handle(work, w, request(r, body, start))
+	span.Note("http.response.status_code", strconv.Itoa(reply.Status))
+	span.End(nil)
+	return reply
 }
 
 // maxDiscard is how many bytes are read of a body that is refused anyway.
@@ -129,7 +135,9 @@ func (h *Handler) refuse(r *http.Request) *chat.HTTPReply {
 
 // handle has the plugin verify and parse the request and does what its verdict asks.
 func (h *Handler) handle(ctx context.Context, w http.ResponseWriter, req chat.Request) chat.HTTPReply {
-	batch, err := h.Parser.ParseMessage(ctx, req)
+	within, span := h.Tracer.Start(ctx, "plugin.ParseMessage", "platform", h.Platform)
+	batch, err := h.Parser.ParseMessage(within, req)
+	span.End(err)
 	if err != nil {
 		if errors.Is(err, &chat.Error{Reason: chat.ReasonParseFailed}) {
 			// Signed, but no webhook: the platform would send the same bytes for days.
@@ -179,7 +187,9 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 	if len(b.Messages)+len(b.Receipts)+len(b.Notices) > 0 {
 		failpoint.Here(failpoint.Parsed)
 		begin := time.Now()
-		added, err := h.Inbox.Append(ctx, h.inbound(req, b))
+		_, span := h.Tracer.Start(ctx, "store.Append")
+		added, err := h.Inbox.Append(ctx, h.inbound(ctx, req, b))
+		span.End(err)
 		if errors.Is(err, store.ErrFull) {
 			return h.unavailable(w, "too much waits to be answered", err)
 		}
@@ -197,7 +207,7 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 }
 
 // inbound says where each message waits. The platform is set here, so that a plugin speaks for its own only.
-func (h *Handler) inbound(req chat.Request, b chat.Batch) store.Inbound {
+func (h *Handler) inbound(ctx context.Context, req chat.Request, b chat.Batch) store.Inbound {
 	in := store.Inbound{
 		Receipts: b.Receipts, Notices: b.Notices, MaxPerUser: h.MaxPerUser, Request: &req,
 		Trace: []store.TraceEvent{{
@@ -208,6 +218,7 @@ func (h *Handler) inbound(req chat.Request, b chat.Batch) store.Inbound {
 	}
 	for _, m := range b.Messages {
 		m.Platform, m.ReceivedAt = h.Platform, req.ReceivedAt
+		m.Metadata = chat.KeepTraceparent(ctx, m.Metadata)
 		in.Messages = append(in.Messages, store.InboundMessage{
 			Message: m, Conversation: Conversation(m), Aliases: Aliases(m), Lane: h.Lane(m),
 		})

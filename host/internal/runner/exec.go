@@ -79,6 +79,9 @@ func (p *program) run(ctx context.Context, r chat.Run, emit func(chat.Event)) (c
 	cmd := exec.CommandContext(ctx, path, p.Command[1:]...)
 	cmd.Dir = p.Dir
 	cmd.Env = p.environment()
+	if t := chat.Traceparent(ctx); t != "" {
+		cmd.Env = append(cmd.Env, "TRACEPARENT="+t)
+	}
 	cmd.Stdin = bytes.NewReader(append(request, '\n'))
 	cmd.Stdout, cmd.Stderr = out, errs
 	cmd.SysProcAttr = attributes()

@@ -29,8 +29,7 @@ func newServer(c config.GRPC) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(c.Address, grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(
-		grpc.MaxCallRecvMsgSize(maxOutput), grpc.MaxCallSendMsgSize(wire.MaxMessageBytes)))
+	conn, err := grpc.NewClient(c.Address, append(wire.DialOptions(maxOutput), grpc.WithTransportCredentials(creds))...)
 	if err != nil {
 		return nil, fmt.Errorf("grpc.address: %w", err)
 	}

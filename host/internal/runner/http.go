@@ -64,6 +64,9 @@ func (s *service) run(ctx context.Context, r chat.Run, emit func(chat.Event)) (c
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, application/x-ndjson, text/event-stream, text/plain")
 	req.Header.Set("Idempotency-Key", r.ID) // the same when the host repeats a run after a crash
+	if t := chat.Traceparent(ctx); t != "" {
+		req.Header.Set("Traceparent", t)
+	}
 	for name, value := range s.Headers {
 		req.Header.Set(name, value)
 	}

@@ -3,6 +3,7 @@ package turn
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -116,11 +117,13 @@ func (s *Stage) run(held context.Context, t store.Turn, p Plan, log *slog.Logger
 	out := &outlet{stage: s, turn: t, agent: p.Agent, log: log, start: start}
 	defer s.show(t)()
 	stopProgress := out.announceAfter(s.ProgressAfter)
-	end := s.Agents.Run(ctx, chat.Run{
+	within, span := s.Tracer.Start(ctx, "agent", "agent", p.Agent, "run", store.RunID(t.Cause))
+	end := s.Agents.Run(within, chat.Run{
 		ID: store.RunID(t.Cause), Agent: p.Agent, Conversation: t.Conversation, Message: cmp.Or(p.Message, &t.Message),
 		History: history, Deadline: deadline, Command: p.Command, Vars: p.Vars,
 	}, out.emit)
 	stopProgress()
+	span.End(failureOf(end))
 	if held.Err() != nil && end.Final == nil {
 		return store.Result{}, true
 	}
@@ -133,6 +136,14 @@ func (s *Stage) run(held context.Context, t store.Turn, p Plan, log *slog.Logger
 		r.Outcome, r.Reason = store.OutcomeAnswered, "answered in parts"
 	}
 	return r, false
+}
+
+// failureOf is what a run failed with, or nil.
+func failureOf(end chat.Event) error {
+	if end.Error == nil {
+		return nil
+	}
+	return errors.New(end.Error.Code + ": " + end.Error.Detail)
 }
 
 // conclude turns the last event of a run into a result.
@@ -189,6 +200,7 @@ func (s *Stage) delivery(t store.Turn, slot int, resp chat.Response) store.Deliv
 	if resp.ThreadID == "" {
 		resp.ThreadID = m.ThreadID
 	}
+	resp.Metadata = chat.KeepTraceparent(chat.ResumeTraceparent(context.Background(), m.Metadata), resp.Metadata)
 	d := store.Delivery{
 		ID: store.DeliveryID(t.Cause, slot), Cause: t.Cause, Ordinal: slot,
 		Platform: m.Platform, Account: m.Account, Conversation: t.Conversation, ChannelID: m.ChannelID,

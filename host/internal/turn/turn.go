@@ -71,6 +71,7 @@ type Settings struct {
 	Courtesies Courtesies
 	Signal     chat.Signal
 	Metrics    *telemetry.Metrics
+	Tracer     *telemetry.Tracer // nil: no spans
 	Logger     *slog.Logger
 }
 
@@ -287,7 +288,11 @@ func (s *Stage) handle(held context.Context, t store.Turn, free chan struct{}) {
 	if t.Attempt == 1 && !t.Message.ReceivedAt.IsZero() {
 		s.Metrics.Waited(t.Lane, start.Sub(t.Message.ReceivedAt))
 	}
-	r, cut := s.take(held, t, log)
+	within, span := s.Tracer.Start(chat.ResumeTraceparent(held, t.Message.Metadata), "turn", "cause", t.Cause, "lane", string(t.Lane))
+	t.Message.Metadata = chat.KeepTraceparent(within, t.Message.Metadata) // what follows is part of the turn
+	r, cut := s.take(within, t, log)
+	span.Note("outcome", string(r.Outcome), "reason", r.Reason)
+	span.End(nil)
 	failpoint.Here(failpoint.Answered)
 	if cut {
 		s.giveBack(t, log)
