@@ -113,7 +113,7 @@ var rules = []rule{
 	{
 		"host",
 		[]string{"self", "sdk/chat", "sdk/version", "proto/gen/aof/host"},
-		[]string{"github.com/spf13/cobra", "github.com/lmittmann/tint", "github.com/mattn/go-isatty", "golang.org/x/", "connectrpc.com/connect", "google.golang.org/protobuf", "github.com/google/uuid", "github.com/gofrs/flock", "github.com/cenkalti/backoff/v5", "github.com/fsnotify/fsnotify", "github.com/cli/browser"},
+		[]string{"github.com/spf13/cobra", "github.com/lmittmann/tint", "github.com/mattn/go-isatty", "golang.org/x/", "connectrpc.com/connect", "google.golang.org/protobuf", "github.com/google/uuid", "github.com/gofrs/flock", "github.com/cenkalti/backoff/v5", "github.com/fsnotify/fsnotify", "github.com/cli/browser", "github.com/rivo/uniseg"},
 		"the daemon: wires the stages, never a plugin",
 	},
 	{"examples", []string{"self", "sdk"}, nil, "examples are built as their readers would build them"},

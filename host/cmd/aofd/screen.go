@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/mattn/go-isatty"
+	"github.com/rivo/uniseg"
 	"golang.org/x/term"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -90,20 +91,31 @@ func table(w io.Writer, header string, rows func(row func(...any))) {
 // printable takes the power over the terminal from what came from elsewhere.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) || r == '\u200d' { // the joiner of emoji
 			return r
 		}
 		return '·'
 	}, s)
 }
 
-// oneLine is a text as one line of at most n characters.
+// oneLine is a text as one line of at most n columns.
 func oneLine(s string, n int) string {
 	s = printable(strings.Join(strings.Fields(s), " "))
-	if r := []rune(s); len(r) > n {
-		return string(r[:max(n-1, 0)]) + "…"
+	if uniseg.StringWidth(s) <= n {
+		return s
 	}
-	return s
+	var out strings.Builder
+	width, state := 0, -1
+	for rest := s; rest != ""; {
+		var cluster string
+		var columns int
+		cluster, rest, columns, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if width += columns; width >= n {
+			break
+		}
+		out.WriteString(cluster)
+	}
+	return out.String() + "…"
 }
 
 func dash(s string) string {

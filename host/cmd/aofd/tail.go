@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/cenkalti/backoff/v5"
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
 	"github.com/aof-dev/aofd/host/internal/api"
@@ -190,22 +192,11 @@ func (s *screen) render(e *hostv1.TailEventsResponse) (key, text string) {
 // fit makes one line that the terminal does not wrap.
 func (s *screen) fit(at, arrow, platform, who, text, end string, width int) string {
 	head := strings.TrimSuffix(fmt.Sprintf("%s %s %s %s", at, arrow, printable(platform), oneLine(dash(who), 24)), " ") + ": "
-	room := max(width-len([]rune(head))-visible(end)-3, 10)
+	room := max(width-uniseg.StringWidth(head)-visible(end)-3, 10)
 	return head + strings.TrimRight(oneLine(text, room)+"  "+end, " ")
 }
 
 // visible is how many columns a painted text takes.
-func visible(s string) (n int) {
-	inside := false
-	for _, r := range s {
-		switch {
-		case r == '\x1b':
-			inside = true
-		case inside:
-			inside = r != 'm'
-		default:
-			n++
-		}
-	}
-	return n
-}
+func visible(s string) int { return uniseg.StringWidth(painted.ReplaceAllString(s, "")) }
+
+var painted = regexp.MustCompile("\x1b\\[[0-9;]*m")

@@ -112,11 +112,12 @@ func level(e store.TraceEvent) string {
 	case store.HopSlow, store.HopProgress, store.HopToolCall, store.HopToolDone, store.HopDuplicate, store.HopPaced,
 		store.HopJoined, store.HopIdentity, store.HopGathered, store.HopMerged:
 		return "note"
-	case store.HopAttempt:
+	case store.HopAttempt: // its detail is "attempt 2: failed: …"
+		_, e.Detail, _ = strings.Cut(e.Detail, ": ")
 		switch {
-		case says("state failed", "state unknown", "state expired"):
+		case says("failed", "unknown", "expired"):
 			return "error"
-		case says("state queued:", "state suppressed", "state held"):
+		case says("queued", "suppressed", "held"):
 			return "warning"
 		}
 	case store.HopTurnEnd:

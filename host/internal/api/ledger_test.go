@@ -71,7 +71,7 @@ func settle(t *testing.T, s store.Store, state store.DeliveryState, e *chat.Deli
 	}
 	v := store.Settlement{
 		DeliveryID: due[0].ID, Attempt: due[0].Attempt, State: state, Error: e,
-		Trace: []store.TraceEvent{{At: time.Now(), Hop: store.HopAttempt, Detail: "state " + string(state), DeliveryID: due[0].ID}},
+		Trace: []store.TraceEvent{{At: time.Now(), Hop: store.HopAttempt, Detail: "attempt 1: " + string(state), DeliveryID: due[0].ID}},
 	}
 	if state == store.StateSent {
 		v.MessageIDs = []string{"m-" + due[0].ID}
