@@ -55,6 +55,12 @@ var rules = []rule{
 		[]string{"github.com/rivo/uniseg", "github.com/yuin/goldmark", "golang.org/x/", "github.com/google/uuid", "github.com/cenkalti/backoff", "github.com/spf13/cobra", "code.dny.dev/ssrf", "github.com/sony/gobreaker", "github.com/hashicorp/golang-lru"},
 		"a plugin is built against the SDK only",
 	},
+	{
+		"plugin/whatsapp/internal/emulator/scenario",
+		[]string{"plugin/whatsapp/internal/emulator/span"},
+		[]string{"go.yaml.in/yaml/v4"},
+		"scenarios are YAML and speak the control API only",
+	},
 	{"host/internal/store", []string{"sdk/chat"}, nil, "the words of the store, without SQL"},
 	{"host/internal/store/sqlstore", []string{"host/internal/store", "sdk/chat"}, []string{"github.com/pressly/goose/v3"}, "the SQL that databases share, without their drivers"},
 	{

@@ -22,7 +22,8 @@ Type as the user by hand on the page, or from a script:
     curl 'http://127.0.0.1:4004/_emulator/chat?user=4915112345678'
 
 The same interface makes people and groups, sends files, moves the clock past the 24-hour window, and lets
-webhooks and calls fail: see plugin/whatsapp/internal/emulator/API.md.
+webhooks and calls fail: see plugin/whatsapp/internal/emulator/API.md. "emulate run <file>..." plays
+scenario files: see emulate run --help.
 
 It listens on the loopback interface only, unless --control-token says otherwise. Use made-up secrets: the
 ones below are well known.
@@ -35,6 +36,9 @@ func emulate(ctx context.Context, args []string) int {
 }
 
 func runEmulate(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "run" {
+		return runScenarios(ctx, args[1:], stdout, stderr)
+	}
 	s := emulator.Defaults()
 	flags := emulateFlags("emulate", emulateUsage, &s, stderr)
 	lines := flags.Bool("json", false, "print one JSON object a line: first where it is and how to use it, then the handshake")
