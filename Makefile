@@ -53,6 +53,7 @@ postgres: ## Install PostgreSQL for the tests when it is not there
 .PHONY: test-python
 test-python: build $(VENV)/ready ## Run the tests of the Python examples
 	AOFD_BIN=$(CURDIR)/bin $(VENV)/bin/python -m unittest discover -s examples/python-client -v
+	AOFD_BIN=$(CURDIR)/bin $(PYTHON) -m unittest discover -s examples/python-emulator -v
 
 $(VENV)/ready: examples/python-client/requirements.txt
 	$(PYTHON) -m venv $(VENV)

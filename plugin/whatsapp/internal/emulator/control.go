@@ -123,7 +123,6 @@ func (e *Emulator) patchSettings(r *http.Request) (any, error) {
 	before := e.world.Settings().Seed
 	s, err := e.world.Patch(func(s *world.Settings) error { return decodeStrictly(raw, s) })
 	if err == nil && s.Seed != before {
-		e.world.Reseed()
 		e.faults.Reseed(s.Seed)
 	}
 	return s, err //nolint:wrapcheck // it says all

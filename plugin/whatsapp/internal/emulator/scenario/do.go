@@ -84,16 +84,25 @@ func (r *run) clock(ctx context.Context, f fields) error {
 	return r.client.call(ctx, http.MethodPost, "clock", f, nil)
 }
 
+// fault adds a rule, which has the members of the control API.
 func (r *run) fault(ctx context.Context, f fields) error {
 	as := f.text("as")
-	if m, ok := f["match"].(map[string]any); ok {
+	given, _ := f.take("rule")
+	rule, ok := given.(map[string]any)
+	if err := f.done(); err != nil {
+		return err
+	}
+	if !ok {
+		return errors.New("rule is missing, such as {on: webhook, do: duplicate, next: 1}")
+	}
+	if m, ok := rule["match"].(map[string]any); ok {
 		if user, ok := m["user"].(string); ok {
-			m = maps.Clone(m)
-			m["user"], f["match"] = r.id(user), m
+			rule, m = maps.Clone(rule), maps.Clone(m)
+			m["user"], rule["match"] = r.id(user), m
 		}
 	}
 	var made struct{ ID string }
-	if err := r.client.call(ctx, http.MethodPost, "faults", f, &made); err != nil {
+	if err := r.client.call(ctx, http.MethodPost, "faults", rule, &made); err != nil {
 		return err
 	}
 	if as != "" {

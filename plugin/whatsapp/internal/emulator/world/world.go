@@ -124,7 +124,9 @@ func (w *World) load(s State) {
 	if w.state.Settings.Seed == 0 {
 		w.state.Settings.Seed = rand.Uint64() >> 12 //nolint:gosec // fits into a number of JavaScript
 	}
-	w.seed()
+	if w.rng == nil {
+		w.seed()
+	}
 }
 
 func helloWorld() *template.Definition {
@@ -297,13 +299,7 @@ func (w *World) Counters() Counters {
 	return w.state.Counters
 }
 
-// Reseed makes the ids that follow those of the seed of the settings.
-func (w *World) Reseed() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.seed()
-}
-
+// seed makes what the ids follow from. It happens once: an id that comes again would pass for a duplicate.
 func (w *World) seed() {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], w.state.Settings.Seed)
