@@ -15,6 +15,9 @@ import (
 // what people write, what they get, and what goes wrong meanwhile.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("thirty conversations, each with an agent in Python, take half a minute")
+	}
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("the agent of the scenarios is written in Python, which is not here")
 	}

@@ -245,7 +245,7 @@ func (w *World) chatID(name string) string {
 	if p := w.person(name); p != nil {
 		return p.ID
 	}
-	return ""
+	return name // what went to somebody whom nobody is
 }
 
 // Message returns one.
