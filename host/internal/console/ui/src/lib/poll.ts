@@ -1,5 +1,7 @@
 // Asks for something again and again while a view is shown.
 
+import { untrack } from "svelte";
+
 /** poll calls work now and every some milliseconds, never twice at a time; it returns what ends that. */
 export function poll(work: () => Promise<void>, every: number): () => void {
   let over = false;
@@ -12,7 +14,7 @@ export function poll(work: () => Promise<void>, every: number): () => void {
     }
     if (!over) timer = window.setTimeout(() => void turn(), every);
   }
-  void turn();
+  untrack(() => void turn()); // what work reads must not begin the effect anew that polls
   return () => {
     over = true;
     clearTimeout(timer);
