@@ -21,7 +21,7 @@ var dist embed.FS
 // a frame, as `aofd dev` does.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; " +
-	"frame-ancestors http://127.0.0.1:* http://localhost:* http://[::1]:*"
+	"frame-ancestors http://127.0.0.1:* http://localhost:*"
 
 // types are what the files are. The machine is not asked: its tables differ.
 var types = map[string]string{

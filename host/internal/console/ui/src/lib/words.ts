@@ -9,8 +9,8 @@ export function took(us: bigint | number): string {
   if (n < 10_000) return `${(n / 1000).toFixed(1)} ms`;
   if (n < 1_000_000) return `${Math.round(n / 1000)} ms`;
   if (n < 60_000_000) return `${(n / 1_000_000).toFixed(n < 10_000_000 ? 2 : 1)} s`;
-  if (n < 3_600_000_000) return `${Math.floor(n / 60_000_000)} min ${Math.round((n % 60_000_000) / 1_000_000)} s`;
-  if (n < 172_800_000_000) return `${Math.floor(n / 3_600_000_000)} h ${Math.round((n % 3_600_000_000) / 60_000_000)} min`;
+  if (n < 3_600_000_000) return `${Math.floor(n / 60_000_000)} min ${Math.floor((n % 60_000_000) / 1_000_000)} s`;
+  if (n < 172_800_000_000) return `${Math.floor(n / 3_600_000_000)} h ${Math.floor((n % 3_600_000_000) / 60_000_000)} min`;
   return `${Math.round(n / 86_400_000_000)} days`;
 }
 

@@ -3,7 +3,7 @@
 import { SvelteMap } from "svelte/reactivity";
 import { api } from "./api";
 import { Chat, type ChatState } from "./chat.svelte";
-import type { Message } from "./message";
+import { number, type Message } from "./message";
 
 export interface Person {
   id: string;
@@ -17,6 +17,9 @@ export interface Person {
   blocked?: boolean;
   on_whatsapp?: boolean;
 }
+
+/** called is what a person is called on the page. */
+export const called = (p: Person): string => p.name || (p.phone ? number(p.phone) : (p.username ?? p.user_id ?? p.id));
 
 export interface Group {
   id: string;
@@ -97,7 +100,7 @@ class Emulator {
   groups = new SvelteMap<string, Group>();
   faults = new SvelteMap<string, Fault>();
   chats = new SvelteMap<string, Chat>();
-  ahead = $state("0s");
+  ahead = $state(""); // how far that is ahead of ours, in words
   now = $state(Date.now()); // by the emulator's clock
 
   #offset = 0;
@@ -162,7 +165,7 @@ class Emulator {
 
   #clock(c: Clock): void {
     this.#offset = Date.parse(c.now) - Date.now();
-    this.ahead = c.ahead;
+    this.ahead = far(c.ahead);
     this.now = Date.parse(c.now);
   }
 
@@ -198,6 +201,15 @@ class Emulator {
     }
     return undefined;
   }
+}
+
+// far is a length such as 25h0m0.002s as people say it: nothing for less than a minute.
+function far(ahead: string): string {
+  const [, hours = 0, minutes = 0, seconds = 0] = /^(?:(\d+)h)?(?:(\d+)m)?(?:([\d.]+)s)?/.exec(ahead) ?? [];
+  const all = Math.round(Number(hours) * 60 + Number(minutes) + Number(seconds) / 60);
+  const [h, m] = [Math.floor(all / 60), all % 60];
+  if (h >= 48 && h % 24 === 0 && m === 0) return `${h / 24} d`;
+  return [h > 0 && `${h} h`, m > 0 && `${m} min`].filter(Boolean).join(" ");
 }
 
 function fill<T extends { id: string }>(map: SvelteMap<string, T>, list: T[]): void {

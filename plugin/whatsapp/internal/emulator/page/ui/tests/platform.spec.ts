@@ -1,0 +1,122 @@
+// The clock, the limits, the faults and the people of the emulator, by the page's own controls.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { expect, test, user } from "./kit";
+
+test.use({ viewport: { width: 1440, height: 900 } });
+
+test("the window closes with the clock, and what comes then fails with Meta's code", async ({ phone, bot }) => {
+  const { page, root } = phone;
+  const window = root.locator("[data-window]");
+  await expect(window).toHaveText("closed");
+  await phone.say("hi");
+  await bot.got(1);
+  await expect(window).toHaveAttribute("data-window", "open");
+  await expect(window).toHaveText(/2[34]:\d\d h/);
+  await page.getByRole("button", { name: "Tools" }).click();
+  await page.getByRole("button", { name: "+25 h" }).click();
+  await expect(window).toHaveText("closed");
+  await expect(page.getByText("25 h ahead")).toBeVisible();
+  const id = await bot.send("text", { body: "Too late" });
+  await expect(phone.of(id)).toContainText("131047");
+  await expect(phone.of(id).getByRole("img", { name: "failed" })).toBeVisible();
+  await expect.poll(() => bot.statuses.some((s) => s.id === id && s.status === "failed")).toBe(true);
+});
+
+test("the rate to one person is seen in the header", async ({ phone, bot }) => {
+  await phone.say("hi");
+  await bot.got(1);
+  const rate = phone.root.locator("[data-pair]");
+  const before = Number(await rate.getAttribute("data-pair"));
+  for (let i = 0; i < 3; i++) await bot.send("text", { body: `answer ${i}` });
+  await expect.poll(async () => Number(await rate.getAttribute("data-pair"))).toBeLessThan(before - 1);
+});
+
+test("faults by their switches", async ({ phone, bot }) => {
+  const { page } = phone;
+  await page.getByRole("button", { name: "Tools" }).click();
+  await page.getByRole("switch", { name: "Duplicate, always" }).click();
+  await expect(page.getByRole("switch", { name: "Duplicate, always" })).toBeChecked();
+  await expect(page.getByText("1 fault on")).toBeVisible();
+  await phone.say("twice");
+  await expect.poll(() => bot.seen).toBe(2);
+  expect(bot.messages).toHaveLength(1);
+  await page.getByRole("button", { name: "No faults" }).click();
+  await expect(page.getByRole("switch", { name: "Duplicate, always" })).not.toBeChecked();
+  await page.getByRole("button", { name: "Answer lost, the next one" }).first().click();
+  await phone.say("again");
+  await expect.poll(() => bot.seen).toBe(4);
+  expect(bot.messages).toHaveLength(2);
+});
+
+test("edit and resend, restart from here, a duplicate", async ({ phone, bot }) => {
+  await phone.say("one");
+  await bot.got(1);
+  await phone.say("two");
+  await bot.got(2);
+  await phone.menu(phone.bubble("one"), "Edit and resend");
+  await expect(phone.field).toHaveValue("one");
+  await phone.say("uno");
+  expect(await bot.got(3)).toMatchObject({ text: { body: "uno" } });
+  await expect(phone.root.locator("li[data-id]")).toHaveCount(1);
+
+  await phone.say("due");
+  await bot.got(4);
+  await phone.menu(phone.bubble("uno"), "Restart from here");
+  expect(await bot.got(5)).toMatchObject({ text: { body: "uno" } });
+  await expect(phone.root.locator("li[data-id]")).toHaveCount(1);
+
+  const seen = bot.seen;
+  await phone.menu(phone.bubble("uno"), "Send a duplicate");
+  await expect.poll(() => bot.seen).toBe(seen + 1);
+  expect(bot.messages).toHaveLength(5);
+});
+
+test("message info tells when it got where", async ({ phone, bot }) => {
+  await phone.say("hi");
+  await bot.got(1);
+  const id = await bot.send("text", { body: "Answer" });
+  await expect.poll(() => bot.statuses.filter((s) => s.id === id).map((s) => s.status as string)).toEqual(["sent", "delivered", "read"]);
+  await phone.menu(phone.of(id), "Message info");
+  const info = phone.root.getByRole("dialog", { name: "Message info" });
+  await expect(info).toContainText(id);
+  await expect(info.locator(".status")).toHaveText(["sent", "delivered", "read"]);
+});
+
+test("several phones side by side", async ({ phone, bot }) => {
+  const { page } = phone;
+  await page.getByRole("button", { name: "Add a phone" }).click();
+  await page.getByRole("textbox", { name: "Name" }).fill("Bashir");
+  await page.getByRole("textbox", { name: "Phone" }).fill("+49 151 7654321");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  const other = page.getByRole("region", { name: "Phone of Bashir" });
+  await other.getByRole("textbox", { name: "Message" }).fill("It's me, Bashir");
+  await other.getByRole("textbox", { name: "Message" }).press("Enter");
+  expect(await bot.got(1)).toMatchObject({ from: "491517654321", text: { body: "It's me, Bashir" } });
+  await phone.say("And me");
+  expect(await bot.got(2)).toMatchObject({ from: user });
+  await expect(other.getByText("And me")).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByRole("region", { name: "Phone of Bashir" }).getByText("It's me, Bashir")).toBeVisible();
+});
+
+test("a chat survives the end of the stream", async ({ phone, bot, context }) => {
+  await phone.say("before");
+  await bot.got(1);
+  await context.setOffline(true);
+  await context.setOffline(false);
+  await bot.send("text", { body: "after" });
+  await expect(phone.bubble("after")).toBeVisible();
+});
+
+test("the packed files hold the same as the plain ones", async () => {
+  const dist = new URL("../../dist/", import.meta.url);
+  const names = ["index.html", ...readdirSync(new URL("assets/", dist)).map((n) => "assets/" + n)].filter((n) => !/\.(gz|br)$/.test(n));
+  expect(names.length).toBeGreaterThan(3);
+  for (const name of names) {
+    const plain = readFileSync(new URL(name, dist));
+    expect(brotliDecompressSync(readFileSync(new URL(name + ".br", dist))).equals(plain), name).toBe(true);
+    expect(gunzipSync(readFileSync(new URL(name + ".gz", dist))).equals(plain), name).toBe(true);
+  }
+});
