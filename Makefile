@@ -141,6 +141,10 @@ crash: ## Kill daemon, plugin and agents 200 times under traffic
 model: ## Run the pipeline through 2,000 random fates and compare it with its model
 	$(GO) test ./host -run '^TestModel$$' -rapid.checks=2000 -timeout 30m
 
+.PHONY: powerloss
+powerloss: ## Cut the power under the store 2,000 times
+	AOFD_POWER_CUTS=2000 $(GO) test -count=1 -timeout 60m -run TestPowerLoss ./host/internal/store/sqlite
+
 .PHONY: fuzz
 fuzz: ## Fuzz each target for a minute
 	@for spec in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \

@@ -145,7 +145,7 @@ func Check(ctx context.Context, path string) error {
 	defer func() { _ = db.Close() }()
 	var verdict string
 	if err := db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&verdict); err != nil {
-		return fmt.Errorf("%s is no store: %w", path, err)
+		return fmt.Errorf("%s is damaged, or no store at all: %w", path, err)
 	}
 	if verdict != "ok" {
 		return fmt.Errorf("%s is damaged: %s", path, verdict)

@@ -126,8 +126,15 @@ const batched = 512
 // fatal says that nothing may be written any more. After a failed fsync the system may pretend that the data is
 // on disk: only what a new process reads from the disk can be trusted.
 func fatal(err error) error {
-	if e, ok := errors.AsType[*sqlitedriver.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_IOERR {
+	e, ok := errors.AsType[*sqlitedriver.Error](err)
+	if !ok {
+		return nil
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_IOERR:
 		return fmt.Errorf("%w: the disk failed; nothing more is stored until the daemon is started again", err)
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w: the file is damaged; nothing more is stored: stop the daemon and restore a backup", err)
 	}
 	return nil
 }
@@ -179,9 +186,7 @@ func (s *Store) recover(ctx context.Context) error {
 // The log is begun anew when it has that many pages of 4 KiB.
 const restartAt = 4000
 
-// checkpoint moves what was committed from the log into the file, beside the writes. The log can only begin anew
-// at a moment when all of it was moved, and there is none while writes go on. So once little is left the writer
-// moves that itself, between two transactions: it takes a few milliseconds instead of hundreds.
+// checkpoint keeps the log short, until Close.
 func (s *Store) checkpoint() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -193,22 +198,34 @@ func (s *Store) checkpoint() {
 			if s.lost() {
 				return
 			}
-			for last := 0; ; {
-				var busy, pages, moved int
-				if err := s.reads.QueryRow(`PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &moved); err != nil {
-					s.log.Warn("the store's log could not be moved into its file; tried again", "err", err)
-					break
-				}
-				if pages < restartAt {
-					break
-				}
-				if moved-last < restartAt/4 { // what came in the meantime is little, too
-					s.restart.Store(true)
-					break
-				}
-				last = moved
-			}
+			s.Checkpoint()
 		}
+	}
+}
+
+// Checkpoint moves what was committed from the log into the file, beside the writes. The log can only begin anew
+// at a moment when all of it was moved, and there is none while writes go on. So once little is left the writer
+// moves that itself, between two transactions: it takes a few milliseconds instead of hundreds.
+func (s *Store) Checkpoint() {
+	for last := 0; ; {
+		var busy, pages, moved int
+		if err := s.reads.QueryRow(`PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &moved); err != nil {
+			// Were it tried again after a failed sync, the log would begin anew over what is not on the disk.
+			if final := fatal(err); final != nil {
+				s.Fail(final)
+				return
+			}
+			s.log.Warn("the store's log could not be moved into its file; tried again", "err", err)
+			return
+		}
+		if pages < restartAt {
+			return
+		}
+		if moved-last < restartAt/4 { // what came in the meantime is little, too
+			s.restart.Store(true)
+			return
+		}
+		last = moved
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 const asWriter = "AOFD_TEST_WRITER"
 
 func TestMain(m *testing.M) {
+	interpose()
 	if path := os.Getenv(asWriter); path != "" {
 		appendForever(path)
 	}

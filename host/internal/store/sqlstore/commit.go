@@ -188,7 +188,7 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 	begin := time.Now()
 	if err := w.begin(c.ctx, batch); err != nil {
 		w.rollback(c.log)
-		return results, err
+		return results, c.final(err)
 	}
 	for i, op := range batch {
 		if op.state.Load() == left && (op.undo == nil || !unsure) {
@@ -208,8 +208,8 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 		if w.failed && (w.gone(err) || c.engine.Again != nil && c.engine.Again(err)) {
 			return make([]error, len(batch)), err
 		}
-		if c.fatal(err) {
-			return make([]error, len(batch)), err
+		if final := c.final(err); final != err {
+			return make([]error, len(batch)), final
 		}
 		for j := range results {
 			results[j] = errAgain
@@ -219,8 +219,7 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 	}
 	if err := w.commit(); err != nil {
 		w.rollback(c.log)
-		c.fatal(err)
-		return make([]error, len(batch)), fmt.Errorf("store: commit: %w", err)
+		return make([]error, len(batch)), c.final(fmt.Errorf("store: commit: %w", err))
 	}
 	if c.engine.Committed != nil {
 		c.engine.Committed(len(batch), time.Since(begin))
@@ -232,16 +231,17 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 	return results, nil
 }
 
-// fatal ends all writing when err demands it.
-func (c *committer) fatal(err error) bool {
+// final ends all writing when err demands it, and returns what is to be said of it: err otherwise.
+func (c *committer) final(err error) error {
 	if c.engine.Fatal == nil {
-		return false
+		return err
 	}
 	final := c.engine.Fatal(err)
-	if final != nil {
-		c.fail(final)
+	if final == nil {
+		return err
 	}
-	return final != nil
+	c.fail(final)
+	return final
 }
 
 // Repeated transactions wait for a random part of these.
