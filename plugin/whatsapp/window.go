@@ -92,9 +92,12 @@ func newWindow(o *OutsideWindow) *window {
 	return w
 }
 
+// WindowEnd returns until when free answers get through to somebody who last wrote or called at a time.
+func WindowEnd(lastInboundAt time.Time) time.Time { return lastInboundAt.Add(rules.ReplyWindow) }
+
 // closed reports whether nothing but templates gets through. It does not when nobody knows; then Meta decides.
 func closed(d chat.Delivery, now time.Time) bool {
-	return !d.LastInboundAt.IsZero() && now.Sub(d.LastInboundAt) >= rules.ReplyWindow
+	return !d.LastInboundAt.IsZero() && !now.Before(WindowEnd(d.LastInboundAt))
 }
 
 // free reports whether a plan has a message that is no template.
@@ -163,10 +166,9 @@ func chatKey(d chat.Delivery) string { return d.Account + " " + d.ChannelID }
 
 // windowClosed is what Meta would say.
 func windowClosed(d chat.Delivery) *chat.Error {
-	e := rules.Failure(131047, "the user last wrote at "+d.LastInboundAt.UTC().Format(time.RFC3339)+
-		", and 24 hours after that only templates get through", "")
-	e.Hint = "the user has to write first; or name templates for such answers below outside_window"
-	return e
+	return rules.Failure(131047, "the user last wrote at "+d.LastInboundAt.UTC().Format(time.RFC3339)+
+		", and 24 hours after that only templates get through",
+		"the user has to write first; or name templates for such answers below outside_window")
 }
 
 // oneLine writes a text so that a template's parameter can have it. changed is true when a reader sees that.

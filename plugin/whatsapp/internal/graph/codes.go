@@ -180,7 +180,8 @@ var codes = map[int]Meaning{
 	},
 	131030: {
 		misconfigured, RetryFix, "the recipient is not in the list of this test number",
-		"add the recipient in the app's API setup below \"To\" (five at most), or use a number of your own",
+		"add the recipient in the app's API setup below \"To\" (five at most), or use a number of your own; numbers of " +
+			"Brazil, Mexico and Argentina have a second form, with or without a digit behind the country code",
 	},
 	131031: {denied, RetryFix, "the WhatsApp account is locked", "WhatsApp Manager shows why"},
 	131037: {misconfigured, RetryFix, "the display name of the number is not approved", "WhatsApp Manager, Phone numbers"},

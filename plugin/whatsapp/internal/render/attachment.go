@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
@@ -78,9 +81,31 @@ func (b *builder) newFile(n int, a chat.Attachment) (file, *chat.Error) {
 		return f, rejected(codeShape, fmt.Sprintf("attachment %d has neither url, media_id nor data", n), "give it one of them")
 	}
 	if f.kind == chat.MediaDocument {
-		f.media.Filename = Shorten(a.Filename, rules.FilenameMax/utf8.UTFMax)
+		f.media.Filename = fileName(a.Filename)
 	}
 	return f, nil
+}
+
+// fileName returns what a document is called: no path, no control characters, and a long name shortened before its
+// extension, as that says what opens the file.
+func fileName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, valid(name))
+	name = strings.TrimSpace(name[strings.LastIndexAny(name, `/\`)+1:])
+	if len(name) <= rules.FilenameMax {
+		return name
+	}
+	const longestExtension = 20
+	extension := path.Ext(name)
+	if len(extension) > longestExtension {
+		extension = ""
+	}
+	most := (rules.FilenameMax - len(extension)) / utf8.UTFMax // characters that fit, whatever they are
+	return Shorten(strings.TrimSuffix(name, extension), most) + extension
 }
 
 // upload takes a file that comes as bytes. A picture, film or sound that WhatsApp does not show goes as a

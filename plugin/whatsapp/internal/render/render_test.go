@@ -707,6 +707,21 @@ func TestUploads(t *testing.T) {
 	}
 }
 
+func TestFileNames(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"": "", "a.pdf": "a.pdf", "../../etc/passwd": "passwd", `C:\x\y.txt`: "y.txt", "a\r\nb.txt": "ab.txt", "dir/": "",
+		strings.Repeat("n", 300) + ".pdf": strings.Repeat("n", 58) + "….pdf",
+		strings.Repeat("ä", 200) + ".tar": strings.Repeat("ä", 58) + "….tar",
+		"Ein langer Name mit Leerzeichen und mehr als sechzig Zeichen darin, der passt.xlsx": "Ein langer Name mit Leerzeichen und mehr als sechzig Zeichen darin, der passt.xlsx",
+	} {
+		m := answer(t, chat.Response{Attachments: []chat.Attachment{{URL: "https://files.example/a", Filename: in}}}).Messages[0]
+		if m.Document.Filename != want {
+			t.Errorf("%.40q became %q", in, m.Document.Filename)
+		}
+	}
+}
+
 func TestPlace(t *testing.T) {
 	t.Parallel()
 	wants(t, answer(t, chat.Response{Location: &chat.Location{Latitude: 52.5, Longitude: -0.25, Name: "n", Address: "a", URL: "u"}}),
