@@ -125,7 +125,7 @@ func (f *Fault) check() error {
 		return fmt.Errorf("next, every and skip must not be negative, and p is from 0 to 1")
 	case f.Next > 0 && f.Every > 0 || f.P > 0 && f.Every > 0:
 		return fmt.Errorf("every goes with neither next nor p")
-	case (f.Do == Error || f.Do == Failed) && !refusal.Known(f.Code):
+	case (f.Do == Error || f.Do == Failed) && (f.Code == 0 || !refusal.Known(f.Code)):
 		return fmt.Errorf("code %d is none that Meta is known to use", f.Code)
 	case f.Status != 0 && (f.Status < 400 || f.Status > 599):
 		return fmt.Errorf("status must be from 400 to 599")
