@@ -26,6 +26,8 @@ func TestOtherPagesAreKeptOut(t *testing.T) {
 		{"form", "POST", "/_emulator/send", good, []string{"Content-Type", "text/plain"}, 415},
 		{"other origin", "POST", "/_emulator/send", good, []string{"Sec-Fetch-Site", "cross-site"}, 403},
 		{"other host", "GET", "/_emulator/chat?user=" + user, "", []string{"Host", "evil.example:4004"}, 421},
+		{"Meta's host, control", "GET", "/_emulator/state", "", []string{"Host", "graph.facebook.com"}, 421},
+		{"Meta's host", "POST", path, hi, []string{"Host", "graph.facebook.com"}, 200},
 		{"other host, page", "GET", "/", "", []string{"Host", "evil.example"}, 421},
 		{"own host", "GET", "/_emulator/healthz", "", []string{"Host", "localhost:1"}, 200},
 		{"own host, v6", "GET", "/_emulator/healthz", "", []string{"Host", "[::1]:1"}, 200},

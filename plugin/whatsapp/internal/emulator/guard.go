@@ -16,7 +16,7 @@ func (e *Emulator) guard(next http.Handler) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		switch token := e.settings.ControlToken; {
-		case token == "" && !ownHost(r.Host):
+		case token == "" && !ownHost(r.Host) && (isControl(r.URL.Path) || !metaHosts[r.Host]):
 			http.Error(w, "the emulator answers on the loopback interface only", http.StatusMisdirectedRequest)
 			return
 		case token != "" && isControl(r.URL.Path):
@@ -24,10 +24,16 @@ func (e *Emulator) guard(next http.Handler) http.Handler {
 				return
 			}
 		}
-		e.base.Store("http://" + r.Host)
+		if !metaHosts[r.Host] {
+			e.base.Store("http://" + r.Host)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// metaHosts are the names by which a library that cannot be told another address calls what it takes for
+// Meta, through a proxy or a transport of its own.
+var metaHosts = map[string]bool{"graph.facebook.com": true, "lookaside.fbsbx.com": true}
 
 // isControl tells what acts for people from what is Meta's, which has a token of its own.
 func isControl(path string) bool {

@@ -167,9 +167,15 @@ func (e *Emulator) paged(c *graphCall, n int, at func(int) (any, error)) (any, e
 	}
 	to := min(from+limit, n)
 	out := struct {
-		Data   []any   `json:"data"`
-		Paging *paging `json:"paging,omitempty"`
+		Data    []any          `json:"data"`
+		Paging  *paging        `json:"paging,omitempty"`
+		Summary map[string]any `json:"summary,omitempty"`
 	}{Data: []any{}}
+	if q.Get("summary") != "" {
+		out.Summary = map[string]any{
+			"total_count": n, "message_template_count": n, "message_template_limit": world.MaxTemplates, "are_translations_complete": true,
+		}
+	}
 	for i := from; i < to; i++ {
 		v, err := at(i)
 		if err != nil {

@@ -31,8 +31,8 @@ func (w *World) AddTemplate(t template.Definition) (template.Definition, error) 
 		no.Subcode = 2388024
 		return t, no
 	}
-	if len(w.state.Templates) >= maxTemplates {
-		return t, refusal.New(80007, "the account has %d templates already", maxTemplates)
+	if len(w.state.Templates) >= MaxTemplates {
+		return t, refusal.New(80007, "the account has %d templates already", MaxTemplates)
 	}
 	t.ID, t.Status = w.number(16), template.Pending
 	w.state.Templates = append(w.state.Templates, &t)

@@ -21,10 +21,12 @@ type Bounds struct {
 	MediaBytes int64 // over all files
 }
 
+// MaxTemplates is how many an account of a verified business has.
+const MaxTemplates = 6000
+
 const (
 	maxPeople    = 10_000
 	maxGroups    = 1000
-	maxTemplates = 6000
 	maxTokens    = 100
 	maxCallbacks = 20_000
 )
@@ -178,7 +180,7 @@ func (s *State) check(b Bounds) error {
 	if err := s.Settings.check(); err != nil {
 		return err
 	}
-	if len(s.Messages) > b.Messages || len(s.People) > maxPeople || len(s.Groups) > maxGroups || len(s.Templates) > maxTemplates {
+	if len(s.Messages) > b.Messages || len(s.People) > maxPeople || len(s.Groups) > maxGroups || len(s.Templates) > MaxTemplates {
 		return fmt.Errorf("the state is larger than this emulator keeps: at most %d messages, %d people", b.Messages, maxPeople)
 	}
 	var bytes int64
