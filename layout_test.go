@@ -52,7 +52,7 @@ var rules = []rule{
 	{
 		"plugin/whatsapp",
 		[]string{"self", "sdk/chat", "sdk/platform", "sdk/version"},
-		[]string{"github.com/rivo/uniseg", "github.com/yuin/goldmark", "golang.org/x/", "github.com/google/uuid", "github.com/cenkalti/backoff", "github.com/spf13/cobra", "code.dny.dev/ssrf", "github.com/sony/gobreaker", "github.com/hashicorp/golang-lru"},
+		[]string{"github.com/rivo/uniseg", "github.com/yuin/goldmark", "golang.org/x/", "github.com/google/uuid", "github.com/cenkalti/backoff", "github.com/spf13/cobra", "code.dny.dev/ssrf", "github.com/tidwall/gjson", "github.com/sony/gobreaker", "github.com/hashicorp/golang-lru"},
 		"a plugin is built against the SDK only",
 	},
 	{

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -10,14 +9,14 @@ import (
 
 // contacts are address cards.
 func contacts(p part, out *chat.Message) error {
-	cards, ok := list(p.member)
+	cards, ok := p.member.list()
 	if !ok {
 		return errors.New("its cards are not a list")
 	}
-	set(out, "contact_origin", word(p.message["origin"]))
+	set(out, "contact_origin", p.message.word("origin"))
 	names, broken := "", 0
 	for _, raw := range cards {
-		m, ok := object(raw)
+		m, ok := raw.object()
 		if !ok {
 			broken++
 			continue
@@ -29,7 +28,7 @@ func contacts(p part, out *chat.Message) error {
 			number = c.Phones[0].Value
 		}
 		names = join("; ", names, join(" ", c.Name, number))
-		set(out, "contact_origin", word(m["origin"]))
+		set(out, "contact_origin", m.word("origin"))
 	}
 	if len(out.Content.Contacts) == 0 {
 		return errors.New("it has no card")
@@ -41,42 +40,42 @@ func contacts(p part, out *chat.Message) error {
 	return nil
 }
 
-func card(m map[string]json.RawMessage) chat.Contact {
-	org, _ := object(m["org"])
+func card(m members) chat.Contact {
+	org := m.in("org")
 	return chat.Contact{
-		Name:       cardName(m["name"]),
-		Phones:     labeled(m["phones"], "phone"),
-		Emails:     labeled(m["emails"], "email"),
-		URLs:       labeled(m["urls"], "url"),
-		Addresses:  labeled(m["addresses"], "street", "city", "state", "zip", "country"),
-		Company:    word(org["company"]),
-		Department: word(org["department"]),
-		Title:      word(org["title"]),
-		Birthday:   word(m["birthday"]),
+		Name:       cardName(m.get("name")),
+		Phones:     labeled(m.get("phones"), "phone"),
+		Emails:     labeled(m.get("emails"), "email"),
+		URLs:       labeled(m.get("urls"), "url"),
+		Addresses:  labeled(m.get("addresses"), "street", "city", "state", "zip", "country"),
+		Company:    org.word("company"),
+		Department: org.word("department"),
+		Title:      org.word("title"),
+		Birthday:   m.word("birthday"),
 	}
 }
 
-func cardName(raw json.RawMessage) string {
-	m, _ := object(raw)
-	if full := word(m["formatted_name"]); full != "" {
+func cardName(raw raw) string {
+	m, _ := raw.object()
+	if full := m.word("formatted_name"); full != "" {
 		return full
 	}
-	return join(" ", word(m["prefix"]), word(m["first_name"]), word(m["middle_name"]), word(m["last_name"]),
-		word(m["suffix"]))
+	return join(" ", m.word("prefix"), m.word("first_name"), m.word("middle_name"), m.word("last_name"),
+		m.word("suffix"))
 }
 
 // labeled reads a list of values that each consist of some members, in one line.
-func labeled(raw json.RawMessage, members ...string) (out []chat.LabeledValue) {
-	elements, _ := list(raw)
+func labeled(raw raw, members ...string) (out []chat.LabeledValue) {
+	elements, _ := raw.list()
 	for _, e := range elements {
-		m, _ := object(e)
+		m, _ := e.object()
 		parts := make([]string, len(members))
 		for i, name := range members {
-			parts[i] = word(m[name])
+			parts[i] = m.word(name)
 		}
-		v := chat.LabeledValue{Value: join(", ", parts...), Label: word(m["type"]), PlatformID: word(m["wa_id"])}
+		v := chat.LabeledValue{Value: join(", ", parts...), Label: m.word("type"), PlatformID: m.word("wa_id")}
 		if v.PlatformID == "" {
-			v.PlatformID = word(m["user_id"])
+			v.PlatformID = m.word("user_id")
 		}
 		if v.Value != "" {
 			out = append(out, v)

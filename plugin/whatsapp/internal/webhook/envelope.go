@@ -2,117 +2,79 @@ package webhook
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-
-	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
 )
 
 // subject is what every webhook of WhatsApp is about.
 const subject = "whatsapp_business_account"
 
-// envelope is the outside of a webhook as Meta documents it.
-type envelope struct {
-	Object graph.Scalar `json:"object"`
-	Entry  []entry      `json:"entry"`
-}
-
+// entry is what is said of one WhatsApp Business account.
 type entry struct {
-	ID      graph.Scalar `json:"id"` // of the WhatsApp Business account
-	Time    graph.Scalar `json:"time"`
-	Changes []change     `json:"changes"`
+	id   string
+	time string // seconds; mostly empty
 }
 
+// change is one thing that is said of it.
 type change struct {
-	Field graph.Scalar    `json:"field"`
-	Value json.RawMessage `json:"value"`
+	field string
+	value raw
 }
 
-// envelope reads the outside in one go. Only when a part of it has a wrong shape it is taken apart piece
-// by piece, which is slower and finds that part.
-func (r *reading) envelope(body []byte) {
-	var e envelope
-	err := json.Unmarshal(body, &e)
-	if _, shape := errors.AsType[*json.UnmarshalTypeError](err); shape {
-		r.pieces(body)
+// envelope reads the outside. It is the only place that asks whether the body is JSON: its parts are, then.
+func (r *reading) envelope(body raw) {
+	if !json.Valid([]byte(body)) {
+		r.issue("", ParseFailed, "the body is not JSON: "+json.Unmarshal([]byte(body), new(any)).Error(), body)
 		return
 	}
-	if err != nil {
-		r.issue("", ParseFailed, "the body is not JSON: "+err.Error(), body)
-		return
-	}
-	if !r.subject(string(e.Object), body) {
-		return
-	}
-	if len(e.Entry) == 0 {
-		r.issue("/entry", MalformedEntry, "the webhook has no entry", body)
-	}
-	for i, en := range e.Entry {
-		path := nth("/entry", i)
-		if len(en.Changes) == 0 {
-			r.issue(path, MalformedEntry, "the entry has no changes", nil)
-		}
-		for j, c := range en.Changes {
-			r.change(nth(path+"/changes", j), en, c)
-		}
-	}
-}
-
-// pieces does the same for an envelope with wrong shapes in it.
-func (r *reading) pieces(body []byte) {
-	top, ok := object(body)
-	if !ok {
+	top, ok := body.object()
+	switch {
+	case !ok && !body.absent():
 		r.issue("", ParseFailed, "the body is not a JSON object", body)
 		return
-	}
-	if !r.subject(word(top["object"]), body) {
+	case top.word("object") != subject:
+		r.issue("/object", ParseFailed, fmt.Sprintf("the webhook is about %.40q, not about %q", top.word("object"), subject), body)
 		return
 	}
-	entries, ok := list(top["entry"])
-	if !ok {
-		r.issue("/entry", MalformedEntry, "entry is not a list", top["entry"])
+	entries, ok := top.get("entry").list()
+	switch {
+	case !ok:
+		r.issue("/entry", MalformedEntry, "entry is not a list", top.get("entry"))
+	case len(entries) == 0:
+		r.issue("/entry", MalformedEntry, "the webhook has no entry", body)
 	}
-	for i, raw := range entries {
-		r.entryPieces(nth("/entry", i), raw)
+	for i, part := range entries {
+		r.entry(nth("/entry", i), part)
 	}
 }
 
-func (r *reading) entryPieces(path string, raw json.RawMessage) {
-	members, ok := object(raw)
+func (r *reading) entry(path string, part raw) {
+	m, ok := part.object()
 	if !ok {
-		r.issue(path, MalformedEntry, "the entry is not an object", raw)
+		r.issue(path, MalformedEntry, "the entry is not an object", part)
 		return
 	}
-	changes, ok := list(members["changes"])
+	changes, ok := m.get("changes").list()
 	if !ok || len(changes) == 0 {
-		r.issue(path, MalformedEntry, "the entry has no list of changes", raw)
+		r.issue(path, MalformedEntry, "the entry has no list of changes", part)
 	}
-	en := entry{ID: graph.Scalar(word(members["id"])), Time: graph.Scalar(word(members["time"]))}
-	for j, raw := range changes {
+	en := entry{m.word("id"), m.word("time")}
+	for j, part := range changes {
 		path := nth(path+"/changes", j)
-		c, ok := object(raw)
+		c, ok := part.object()
 		if !ok {
-			r.issue(path, MalformedChange, "the change is not an object", raw)
+			r.issue(path, MalformedChange, "the change is not an object", part)
 			continue
 		}
-		r.change(path, en, change{Field: graph.Scalar(word(c["field"])), Value: c["value"]})
+		r.change(path, en, change{c.word("field"), c.get("value")})
 	}
-}
-
-func (r *reading) subject(is string, body []byte) bool {
-	if is == subject {
-		return true
-	}
-	r.issue("/object", ParseFailed, fmt.Sprintf("the webhook is about %.40q, not about %q", is, subject), body)
-	return false
 }
 
 func (r *reading) change(path string, en entry, c change) {
 	switch {
-	case c.Field == "":
-		r.issue(path, MalformedChange, "the change does not name a field", c.Value)
-	case c.Field == "messages":
-		r.live(path+"/value", en, c.Value)
+	case c.field == "":
+		r.issue(path, MalformedChange, "the change does not name a field", c.value)
+	case c.field == "messages":
+		r.live(path+"/value", en, c.value)
 	default:
 		r.notice(path+"/value", en, c)
 	}

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 
@@ -10,11 +11,11 @@ import (
 
 // quickReply is a tap on a button of a template.
 func quickReply(p part, out *chat.Message) error {
-	m, ok := object(p.member)
+	m, ok := p.member.object()
 	if !ok {
 		return errNoObject
 	}
-	payload, label := word(m["payload"]), word(m["text"])
+	payload, label := m.word("payload"), m.word("text")
 	if payload == "" {
 		payload = label // templates without payloads
 	}
@@ -34,21 +35,21 @@ func quickReply(p part, out *chat.Message) error {
 
 // interactive is an answer to an interactive message.
 func interactive(p part, out *chat.Message) error {
-	m, ok := object(p.member)
+	m, ok := p.member.object()
 	if !ok {
 		return errNoObject
 	}
-	kind := word(m["type"])
+	kind := m.word("type")
 	if kind == "" {
 		return errors.New("it has no type")
 	}
-	reply, ok := object(m[kind])
-	if !ok && !absent(m[kind]) {
+	reply, ok := m.get(kind).object()
+	if !ok && !m.get(kind).absent() {
 		return errors.New("its " + kind + " is not an object")
 	}
 	i := &chat.Interaction{
-		Kind: chat.InteractionOther, ID: word(reply["id"]), Title: word(reply["title"]),
-		Description: word(reply["description"]), SourceMessageID: out.ReplyTo,
+		Kind: chat.InteractionOther, ID: reply.word("id"), Title: reply.word("title"),
+		Description: reply.word("description"), SourceMessageID: out.ReplyTo,
 	}
 	out.Content.Interaction = i
 	switch kind {
@@ -62,18 +63,18 @@ func interactive(p part, out *chat.Message) error {
 	default:
 		set(out, "interactive_type", kind)
 		if len(reply) > 0 {
-			i.Data = m[kind]
+			i.Data = m.get(kind).bytes()
 		}
 		if i.ID == "" {
 			i.ID = kind
 		}
 		if i.Title == "" {
-			i.Title = word(reply["response"])
+			i.Title = reply.word("response")
 		}
-		set(out, "response", word(reply["response"]))
-		set(out, "response_source", word(reply["response_source"]))
-		set(out, "is_permanent", word(reply["is_permanent"]))
-		set(out, "expiration_timestamp", word(reply["expiration_timestamp"]))
+		set(out, "response", reply.word("response"))
+		set(out, "response_source", reply.word("response_source"))
+		set(out, "is_permanent", reply.word("is_permanent"))
+		set(out, "expiration_timestamp", reply.word("expiration_timestamp"))
 		return nil
 	}
 	if i.ID == "" {
@@ -83,23 +84,23 @@ func interactive(p part, out *chat.Message) error {
 }
 
 // form is what a flow or another form sent back: JSON in a string, as a rule.
-func form(reply map[string]json.RawMessage, out *chat.Message) {
+func form(reply members, out *chat.Message) {
 	i := out.Content.Interaction
-	i.Kind, i.ID, i.Title = chat.InteractionForm, word(reply["name"]), word(reply["body"])
+	i.Kind, i.ID, i.Title = chat.InteractionForm, reply.word("name"), reply.word("body")
 	if i.ID == "" {
 		i.ID = "form"
 	}
 	out.Text = i.Title
-	answers := reply["response_json"]
+	answers := reply.get("response_json").bytes()
 	if len(answers) > 0 && answers[0] == '"' {
-		if s := word(answers); json.Valid([]byte(s)) {
+		if s := reply.word("response_json"); json.Valid([]byte(s)) {
 			answers = json.RawMessage(s)
 		}
 	}
-	if absent(answers) {
+	if len(answers) == 0 || answers[0] == 'n' {
 		return
 	}
 	i.Data = answers
-	members, _ := object(answers)
-	set(out, "flow_token", word(members["flow_token"]))
+	members, _ := raw(bytes.TrimSpace(answers)).object()
+	set(out, "flow_token", members.word("flow_token"))
 }

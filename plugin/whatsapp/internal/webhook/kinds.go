@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -43,76 +42,63 @@ var (
 )
 
 func text(p part, out *chat.Message) error {
-	m, ok := object(p.member)
+	m, ok := p.member.object()
 	if !ok {
 		return errNoObject
 	}
-	if body := m["body"]; len(body) > 0 && (body[0] == '{' || body[0] == '[') {
+	if body := m.get("body"); body != "" && (body[0] == '{' || body[0] == '[') {
 		return errors.New("its body is not a text")
 	}
-	out.Text = word(m["body"])
+	out.Text = m.word("body")
 	return nil
 }
 
 func media(t chat.MediaType) func(part, *chat.Message) error {
 	return func(p part, out *chat.Message) error {
-		var f struct {
-			ID       graph.Scalar `json:"id"`
-			MimeType graph.Scalar `json:"mime_type"`
-			SHA256   graph.Scalar `json:"sha256"`
-			Filename graph.Scalar `json:"filename"`
-			Caption  graph.Scalar `json:"caption"`
-			Voice    graph.Scalar `json:"voice"`
-			Animated graph.Scalar `json:"animated"`
-			Size     graph.Scalar `json:"file_size"`
-		}
-		if json.Unmarshal(p.member, &f) != nil {
+		f, ok := p.member.object()
+		if !ok {
 			return errNoObject
 		}
-		if f.ID == "" {
+		id := f.word("id")
+		if id == "" {
 			return errNoID
 		}
-		size, _ := strconv.ParseUint(string(f.Size), 10, 64)
-		out.Text = string(f.Caption)
+		size, _ := strconv.ParseUint(f.word("file_size"), 10, 64)
+		out.Text = f.word("caption")
 		out.Content.Media = &chat.Media{
-			Type: t, ID: string(f.ID), MimeType: string(f.MimeType), SHA256: graph.Digest(string(f.SHA256)),
-			Filename: Filename(string(f.Filename)), Caption: string(f.Caption),
-			Voice: f.Voice == "true", Animated: f.Animated == "true", Size: size,
+			Type: t, ID: id, MimeType: f.word("mime_type"), SHA256: graph.Digest(f.word("sha256")),
+			Filename: Filename(f.word("filename")), Caption: out.Text,
+			Voice: f.word("voice") == "true", Animated: f.word("animated") == "true", Size: size,
 		}
 		return nil
 	}
 }
 
 func location(p part, out *chat.Message) error {
-	var l struct {
-		Latitude  graph.Scalar `json:"latitude"`
-		Longitude graph.Scalar `json:"longitude"`
-		Name      graph.Scalar `json:"name"`
-		Address   graph.Scalar `json:"address"`
-		URL       graph.Scalar `json:"url"`
-	}
-	if json.Unmarshal(p.member, &l) != nil {
+	m, ok := p.member.object()
+	if !ok {
 		return errNoObject
 	}
-	lat, err1 := strconv.ParseFloat(string(l.Latitude), 64)
-	lon, err2 := strconv.ParseFloat(string(l.Longitude), 64)
+	lat, err1 := strconv.ParseFloat(m.word("latitude"), 64)
+	lon, err2 := strconv.ParseFloat(m.word("longitude"), 64)
 	// The comparisons are false for NaN.
 	if err1 != nil || err2 != nil || !(math.Abs(lat) <= 90) || !(math.Abs(lon) <= 180) {
 		return errors.New("it has no latitude and longitude in degrees")
 	}
-	out.Content.Location = &chat.Location{
-		Latitude: lat, Longitude: lon, Name: string(l.Name), Address: string(l.Address), URL: string(l.URL),
+	l := &chat.Location{
+		Latitude: lat, Longitude: lon, Name: m.word("name"), Address: m.word("address"), URL: m.word("url"),
 	}
-	out.Text = "Location: " + join(", ", string(l.Name), string(l.Address), fmt.Sprintf("%.6f, %.6f", lat, lon))
+	out.Content.Location = l
+	out.Text = "Location: " + join(", ", l.Name, l.Address, fmt.Sprintf("%.6f, %.6f", lat, lon))
 	return nil
 }
 
 func reaction(p part, out *chat.Message) error {
-	m, ok := object(p.member)
+	m, ok := p.member.object()
 	if !ok {
 		return errNoObject
 	}
-	out.Content.Reaction = &chat.Reaction{MessageID: word(m["message_id"]), Emoji: word(m["emoji"])}
+	out.Content.Reaction = &chat.Reaction{MessageID: m.word("message_id"), Emoji: m.word("emoji")}
 	if out.Content.Reaction.MessageID == "" {
 		return errors.New("it does not name the message reacted to")
 	}
@@ -120,22 +106,22 @@ func reaction(p part, out *chat.Message) error {
 }
 
 func order(p part, out *chat.Message) error {
-	m, ok := object(p.member)
+	m, ok := p.member.object()
 	if !ok {
 		return errNoObject
 	}
-	items, ok := list(m["product_items"])
+	items, ok := m.get("product_items").list()
 	if !ok {
 		return errors.New("its items are not a list")
 	}
-	o := &chat.Order{CatalogID: word(m["catalog_id"]), Note: word(m["text"])}
+	o := &chat.Order{CatalogID: m.word("catalog_id"), Note: m.word("text")}
 	lines := make([]string, 0, len(items))
-	for _, raw := range items {
-		i, _ := object(raw)
-		n, _ := strconv.ParseFloat(word(i["quantity"]), 64)
+	for _, part := range items {
+		i, _ := part.object()
+		n, _ := strconv.ParseFloat(i.word("quantity"), 64)
 		item := chat.OrderItem{
-			ProductID: word(i["product_retailer_id"]), Quantity: uint32(min(max(n, 0), math.MaxUint32)),
-			Price: word(i["item_price"]), Currency: word(i["currency"]),
+			ProductID: i.word("product_retailer_id"), Quantity: uint32(min(max(n, 0), math.MaxUint32)),
+			Price: i.word("item_price"), Currency: i.word("currency"),
 		}
 		o.Items = append(o.Items, item)
 		lines = append(lines, fmt.Sprintf("%d × %s", item.Quantity, item.ProductID))
@@ -150,8 +136,8 @@ func unsupported(p part, out *chat.Message) error {
 	u := &chat.Unsupported{Type: p.kind}
 	switch p.kind {
 	case "", "unsupported", "unknown":
-		m, _ := object(p.message["unsupported"])
-		if u.Type = word(m["type"]); u.Type == "" {
+		m := p.message.in("unsupported")
+		if u.Type = m.word("type"); u.Type == "" {
 			u.Type = "unknown"
 		}
 	}

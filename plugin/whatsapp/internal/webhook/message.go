@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
@@ -10,35 +9,35 @@ import (
 )
 
 // message reads one live message, or says what is wrong with it.
-func (r *reading) message(path string, raw json.RawMessage, v *value) {
-	m, ok := object(raw)
-	if !ok || !readable(raw) {
-		r.issue(path, MalformedMessage, "the message is not an object of right UTF-8", raw)
+func (r *reading) message(path string, part raw, v *value) {
+	m, ok := part.object()
+	if !ok || !readable(part) {
+		r.issue(path, MalformedMessage, "the message is not an object of right UTF-8", part)
 		return
 	}
-	id := word(m["id"])
+	id := m.word("id")
 	if id == "" {
-		r.issue(path, MalformedMessage, "the message has no id, so it could not be told from its repetition", raw)
+		r.issue(path, MalformedMessage, "the message has no id, so it could not be told from its repetition", part)
 		return
 	}
 	user, keyHash, ok := v.sender(m)
 	if !ok {
-		r.issue(path, MalformedMessage, "nothing says who sent the message", raw)
+		r.issue(path, MalformedMessage, "nothing says who sent the message", part)
 		return
 	}
 	out := chat.Message{
-		ID: id, Platform: Platform, Account: string(v.Metadata.PhoneNumberID), ChannelID: user.ID, User: user,
-		SentAt: seconds(graph.Scalar(word(m["timestamp"]))), ReceivedAt: r.receivedAt, Raw: raw,
+		ID: id, Platform: Platform, Account: v.account, ChannelID: user.ID, User: user,
+		SentAt: seconds(m.word("timestamp")), ReceivedAt: r.receivedAt, Raw: part.bytes(),
 	}
-	if group := word(m["group_id"]); group != "" {
+	if group := m.word("group_id"); group != "" {
 		out.ChannelID = address.Group(group)
 		set(&out, "group_id", group)
 	}
 	set(&out, "identity_key_hash", keyHash)
-	r.quote(path, m["context"], &out)
-	r.referral(path, m["referral"], &out)
+	r.quote(path, m.get("context"), &out)
+	r.referral(path, m.get("referral"), &out)
 	if err := content(m, &out); err != nil {
-		r.issue(path, MalformedMessage, err.Error(), raw)
+		r.issue(path, MalformedMessage, err.Error(), part)
 		return
 	}
 	out.Refusal = r.Allow.Refuse(user)
@@ -61,32 +60,26 @@ func add(metadata *map[string]string, name, fact string) {
 
 // quote reads what a message refers to: the message that it answers or that offered a button, or whether
 // it was passed on.
-func (r *reading) quote(path string, raw json.RawMessage, out *chat.Message) {
-	if absent(raw) {
+func (r *reading) quote(path string, part raw, out *chat.Message) {
+	if part.absent() {
 		return
 	}
-	var c struct {
-		ID        graph.Scalar    `json:"id"`
-		From      graph.Scalar    `json:"from"`
-		FromUser  graph.Scalar    `json:"from_user_id"`
-		Forwarded graph.Scalar    `json:"forwarded"`
-		Often     graph.Scalar    `json:"frequently_forwarded"`
-		Product   json.RawMessage `json:"referred_product"`
-	}
-	if json.Unmarshal(raw, &c) != nil {
-		r.issue(path+"/context", MalformedMember, "the context is not an object; the message was used without it", raw)
+	c, ok := part.object()
+	if !ok {
+		r.issue(path+"/context", MalformedMember, "the context is not an object; the message was used without it", part)
 		return
 	}
-	out.ReplyTo = string(c.ID)
-	out.Forwarded = c.Forwarded == "true" || c.Often == "true"
-	set(out, "context_from", string(c.From))
-	set(out, "context_from_user_id", string(c.FromUser))
-	if c.Often == "true" {
+	often := c.word("frequently_forwarded") == "true"
+	out.ReplyTo = c.word("id")
+	out.Forwarded = c.word("forwarded") == "true" || often
+	set(out, "context_from", c.word("from"))
+	set(out, "context_from_user_id", c.word("from_user_id"))
+	if often {
 		set(out, "frequently_forwarded", "true")
 	}
-	product, _ := object(c.Product)
-	set(out, "product_catalog_id", word(product["catalog_id"]))
-	set(out, "product_retailer_id", word(product["product_retailer_id"]))
+	product := c.in("referred_product")
+	set(out, "product_catalog_id", product.word("catalog_id"))
+	set(out, "product_retailer_id", product.word("product_retailer_id"))
 }
 
 // referrals are the facts on the advertisement that a chat came from.
@@ -95,40 +88,36 @@ var referrals = []string{
 	"thumbnail_url", "ctwa_clid",
 }
 
-func (r *reading) referral(path string, raw json.RawMessage, out *chat.Message) {
-	if absent(raw) {
+func (r *reading) referral(path string, part raw, out *chat.Message) {
+	if part.absent() {
 		return
 	}
-	m, ok := object(raw)
+	m, ok := part.object()
 	if !ok {
-		r.issue(path+"/referral", MalformedMember, "the referral is not an object; the message was used without it", raw)
+		r.issue(path+"/referral", MalformedMember, "the referral is not an object; the message was used without it", part)
 		return
 	}
 	for _, name := range referrals {
-		set(out, "referral_"+name, word(m[name]))
+		set(out, "referral_"+name, m.word(name))
 	}
-	welcome, _ := object(m["welcome_message"])
-	set(out, "referral_welcome_message", word(welcome["text"]))
+	set(out, "referral_welcome_message", m.in("welcome_message").word("text"))
 }
-
-// absent reports whether a member is missing or null.
-func absent(raw json.RawMessage) bool { return len(raw) == 0 || raw[0] == 'n' }
 
 // part is what the readers of kinds get: a message and the member that its type names.
 type part struct {
 	kind    string
-	member  json.RawMessage
+	member  raw
 	missing bool // the kind is known, and the member is not there
-	message map[string]json.RawMessage
+	message members
 }
 
 // content fills in what a message is. A kind that nobody knows, or one without its member, is unsupported
 // and still a message; a member of a wrong shape is an error.
-func content(m map[string]json.RawMessage, out *chat.Message) error {
-	p := part{kind: word(m["type"]), message: m}
-	p.member = m[p.kind]
+func content(m members, out *chat.Message) error {
+	p := part{kind: m.word("type"), message: m}
+	p.member = m.get(p.kind)
 	read, known := kinds[p.kind]
-	p.missing = known && absent(p.member) && !bare[p.kind]
+	p.missing = known && p.member.absent() && !bare[p.kind]
 	if !known || p.missing {
 		return unsupported(p, out)
 	}
@@ -146,12 +135,9 @@ func content(m map[string]json.RawMessage, out *chat.Message) error {
 }
 
 // errorOf returns the first error that Meta attached to a message.
-func errorOf(m map[string]json.RawMessage) *graph.Error {
-	errs, _ := list(m["errors"])
-	for _, raw := range errs {
-		if e, ok := graph.DecodeError(raw); ok {
-			return e
-		}
+func errorOf(m members) *graph.Error {
+	if errs := decodeErrors(m.get("errors")); len(errs) > 0 {
+		return errs[0]
 	}
 	return nil
 }

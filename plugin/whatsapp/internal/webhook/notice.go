@@ -3,7 +3,6 @@ package webhook
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -17,30 +16,29 @@ const maxNoticeRaw = 256 << 10
 // notice reads a change of any field but "messages". Nothing of it ever becomes a message: what looks like
 // one is history, an echo of our own, or something that came after this program.
 func (r *reading) notice(path string, en entry, c change) {
-	if absent(c.Value) {
-		r.issue(path, MalformedValue, fmt.Sprintf("the change of %.40q has no value", c.Field), nil)
+	if c.value.absent() {
+		r.issue(path, MalformedValue, fmt.Sprintf("the change of %.40q has no value", c.field), "")
 		return
 	}
-	members, _ := object(c.Value)
-	about, _ := object(members["metadata"])
-	account, kind := word(about["phone_number_id"]), snake(string(c.Field))
+	m, _ := c.value.object()
+	account, kind := m.in("metadata").word("phone_number_id"), snake(c.field)
 	if account != "" && !r.ours(path, account, "a notice of "+kind) {
 		return
 	}
 	r.keep(&chat.Notice{
-		ID: contentID("notice-", en, string(c.Field), c.Value), Platform: Platform, Account: account, Kind: kind,
-		Summary: summary(kind, members), At: seconds(en.Time),
-	}, c.Value)
+		ID: contentID("notice-", en, c.field, c.value), Platform: Platform, Account: account, Kind: kind,
+		Summary: summary(kind, m), At: seconds(en.time),
+	}, c.value)
 	if kind == "user_id_update" {
-		r.userIDs(path, account, en, members["user_id_update"])
+		r.userIDs(path, account, en, m.get("user_id_update"))
 	}
 }
 
 // accountError reads an error that is about the number, not about a message.
-func (r *reading) accountError(path string, en entry, raw json.RawMessage, account string) {
-	e, ok := graph.DecodeError(raw)
+func (r *reading) accountError(path string, en entry, part raw, account string) {
+	e, ok := graph.DecodeError(part.bytes())
 	if !ok {
-		r.issue(path, MalformedValue, "the error has neither a code nor a message", raw)
+		r.issue(path, MalformedValue, "the error has neither a code nor a message", part)
 		return
 	}
 	report := e.Report()
@@ -49,29 +47,29 @@ func (r *reading) accountError(path string, en entry, raw json.RawMessage, accou
 		summary += "; " + report.Hint
 	}
 	n := chat.Notice{
-		ID: contentID("notice-", en, "errors", raw), Platform: Platform, Account: account, Kind: "error", Summary: summary,
-		At: seconds(en.Time),
+		ID: contentID("notice-", en, "errors", part), Platform: Platform, Account: account, Kind: "error", Summary: summary,
+		At: seconds(en.time),
 	}
-	r.keep(&n, raw)
+	r.keep(&n, part)
 }
 
-func (r *reading) keep(n *chat.Notice, raw json.RawMessage) {
+func (r *reading) keep(n *chat.Notice, part raw) {
 	switch {
-	case !readable(raw):
+	case !readable(part):
 		n.Summary += " (not right UTF-8, so its JSON was not kept)"
-	case len(raw) > maxNoticeRaw:
-		n.Summary += fmt.Sprintf(" (%d KiB of JSON were not kept)", len(raw)>>10)
+	case len(part) > maxNoticeRaw:
+		n.Summary += fmt.Sprintf(" (%d KiB of JSON were not kept)", len(part)>>10)
 	default:
-		n.Raw = raw
+		n.Raw = part.bytes()
 	}
 	r.out.Notices = append(r.out.Notices, *n)
 }
 
 // contentID is made from the content, for what Meta gives no id: the same bytes again are the same event.
-func contentID(prefix string, en entry, what string, raw []byte) string {
+func contentID(prefix string, en entry, what string, part raw) string {
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%q %q %q ", en.ID, en.Time, what) // a hash never fails
-	h.Write(raw)
+	_, _ = fmt.Fprintf(h, "%q %q %q ", en.id, en.time, what) // a hash never fails
+	h.Write([]byte(part))
 	return prefix + hex.EncodeToString(h.Sum(nil)[:16])
 }
 

@@ -1,7 +1,7 @@
 package webhook
 
 import (
-	"encoding/json"
+	"bytes"
 	"maps"
 	"math"
 	"slices"
@@ -10,7 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -45,10 +44,11 @@ type Parser struct {
 // caller.
 func (p *Parser) Parse(body []byte, receivedAt time.Time) chat.Batch {
 	r := &reading{Parser: p, receivedAt: receivedAt}
-	if !utf8.Valid(body) {
-		r.issue("", InvalidUTF8, "the body is not UTF-8; messages and statuses with wrong bytes are dropped", body)
+	text := raw(bytes.TrimSpace(body)) // the only copy of the whole body
+	if !utf8.ValidString(string(text)) {
+		r.issue("", InvalidUTF8, "the body is not UTF-8; messages and statuses with wrong bytes are dropped", text)
 	}
-	r.envelope(body)
+	r.envelope(text)
 	return r.out
 }
 
@@ -59,23 +59,20 @@ type reading struct {
 	out        chat.Batch
 }
 
-func (r *reading) issue(path, reason, detail string, raw []byte) {
-	if len(raw) > maxIssueRaw {
-		raw = raw[:maxIssueRaw]
-	}
+func (r *reading) issue(path, reason, detail string, part raw) {
 	i := chat.Issue{Path: path, Reason: reason, Detail: strings.ToValidUTF8(detail, "\uFFFD")}
-	if len(raw) > 0 {
-		i.Raw = append([]byte(nil), raw...)
+	if part != "" {
+		i.Raw = []byte(part[:min(len(part), maxIssueRaw)])
 	}
 	r.out.Issues = append(r.out.Issues, i)
 }
 
 // seconds reads Meta's times: seconds since 1970, as text or number. Anything else is the zero time.
-func seconds(s graph.Scalar) time.Time {
+func seconds(s string) time.Time {
 	const year9999 = 253402300799 // the last second that a timestamp of the contract can hold
-	n, err := strconv.ParseInt(string(s), 10, 64)
+	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		f, err := strconv.ParseFloat(string(s), 64)
+		f, err := strconv.ParseFloat(s, 64)
 		if err != nil || math.IsNaN(f) || f < 1 || f > year9999 {
 			return time.Time{}
 		}
@@ -100,25 +97,3 @@ func at(path, member string) string {
 
 // nth appends an index to a JSON pointer.
 func nth(path string, i int) string { return path + "/" + strconv.Itoa(i) }
-
-// object decodes a JSON object and leaves its members for later; ok is false for anything else.
-func object(raw json.RawMessage) (members map[string]json.RawMessage, ok bool) {
-	err := json.Unmarshal(raw, &members)
-	return members, err == nil && members != nil
-}
-
-// list decodes a JSON array and leaves its elements for later. Absent and null are the empty list.
-func list(raw json.RawMessage) (elements []json.RawMessage, ok bool) {
-	if len(raw) == 0 {
-		return nil, true
-	}
-	err := json.Unmarshal(raw, &elements)
-	return elements, err == nil
-}
-
-// word decodes a scalar.
-func word(raw json.RawMessage) string {
-	var s graph.Scalar
-	_ = s.UnmarshalJSON(raw) // never fails
-	return string(s)
-}

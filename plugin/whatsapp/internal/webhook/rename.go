@@ -1,35 +1,30 @@
 package webhook
 
-import (
-	"encoding/json"
-
-	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
-	"github.com/aof-dev/aofd/sdk/chat"
-)
+import "github.com/aof-dev/aofd/sdk/chat"
 
 // userIDs makes an event of each change of a user id that the field user_id_update tells of. The host needs it to
 // go on with a conversation under the new id. An id that is not on the list of those who may write is not put there:
 // the event comes with a refusal like any other message.
-func (r *reading) userIDs(path, account string, en entry, raw json.RawMessage) {
-	elements, ok := list(raw)
+func (r *reading) userIDs(path, account string, en entry, part raw) {
+	elements, ok := part.list()
 	if !ok {
-		r.issue(path+"/user_id_update", MalformedValue, "user_id_update is not a list", raw)
+		r.issue(path+"/user_id_update", MalformedValue, "user_id_update is not a list", part)
 		return
 	}
 	for i, e := range elements {
 		path := nth(path+"/user_id_update", i)
-		m, ok := object(e)
+		m, ok := e.object()
 		if !ok || !readable(e) {
 			r.issue(path, MalformedMember, "the change of a user id is not an object of right UTF-8", e)
 			continue
 		}
 		found := false
 		for _, name := range []string{"user_id", "parent_user_id"} {
-			ids, _ := object(m[name])
-			previous, current := word(ids["previous"]), word(ids["current"])
+			ids := m.in(name)
+			previous, current := ids.word("previous"), ids.word("current")
 			if previous != "" && current != "" {
 				r.userID(account, en, m, e, chat.System{
-					Type: userIDChanged, Text: word(m["detail"]), PreviousID: previous, CurrentID: current,
+					Type: userIDChanged, Text: m.word("detail"), PreviousID: previous, CurrentID: current,
 				})
 				found = true
 			}
@@ -41,19 +36,17 @@ func (r *reading) userIDs(path, account string, en entry, raw json.RawMessage) {
 }
 
 // userID is one change. Where Meta does not say which number it concerns, it concerns all of them.
-func (r *reading) userID(account string, en entry, m map[string]json.RawMessage, raw json.RawMessage, s chat.System) {
+func (r *reading) userID(account string, en entry, m members, part raw, s chat.System) {
 	var user chat.User
-	id, _ := object(m["user_id"])
-	parent, _ := object(m["parent_user_id"])
-	user.ID, user.Aliases = name([]string{word(m["wa_id"]), word(id["current"]), word(parent["current"])})
+	user.ID, user.Aliases = name([]string{m.word("wa_id"), m.in("user_id").word("current"), m.in("parent_user_id").word("current")})
 	out := chat.Message{
-		ID: contentID("event-", en, s.PreviousID+" "+s.CurrentID, raw), SemanticKey: renamed(&s), Platform: Platform,
+		ID: contentID("event-", en, s.PreviousID+" "+s.CurrentID, part), SemanticKey: renamed(&s), Platform: Platform,
 		Account: account, ChannelID: user.ID, User: user, Content: chat.Content{System: &s},
-		SentAt: seconds(graph.Scalar(word(m["timestamp"]))), ReceivedAt: r.receivedAt, Raw: raw,
+		SentAt: seconds(m.word("timestamp")), ReceivedAt: r.receivedAt, Raw: part.bytes(),
 		Metadata: map[string]string{"field": "user_id_update"},
 	}
 	if out.SentAt.IsZero() {
-		out.SentAt = seconds(en.Time)
+		out.SentAt = seconds(en.time)
 	}
 	out.Refusal = r.Allow.Refuse(user)
 	if account != "" {

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -10,29 +9,29 @@ import (
 )
 
 // sender gathers all that a message tells about who wrote it. ok is false when it tells nothing.
-func (v *value) sender(m map[string]json.RawMessage) (user chat.User, keyHash string, ok bool) {
-	from, fromUser := word(m["from"]), word(m["from_user_id"])
+func (v *value) sender(m members) (user chat.User, keyHash string, ok bool) {
+	from, fromUser := m.word("from"), m.word("from_user_id")
 	if address.IsUserID(from) && fromUser == "" {
 		from, fromUser = "", from // seen in the wild
 	}
-	ids := []string{from, fromUser, word(m["from_parent_user_id"])}
+	ids := []string{from, fromUser, m.word("from_parent_user_id")}
 	c := v.match(from, fromUser)
 	if c == nil && fromUser != "" {
 		c = v.match(fromUser, fromUser) // a user id that stands in wa_id
 	}
 	if c != nil {
-		ids = []string{from, string(c.WaID), fromUser, string(c.UserID), ids[2], string(c.ParentUserID)}
-		user.Username = strings.TrimPrefix(string(c.Profile.Username), "@")
-		user.DisplayName = string(c.Profile.Name)
-		keyHash = string(c.IdentityKeyHash)
+		ids = []string{from, c.waID, fromUser, c.userID, ids[2], c.parentUserID}
+		user.Username = strings.TrimPrefix(c.username, "@")
+		user.DisplayName = c.name
+		keyHash = c.identityKeyHash
 	}
-	if word(m["type"]) == "system" {
-		s, _ := object(m["system"])
-		ids = append(ids, word(s["customer"]))
+	if m.word("type") == "system" {
+		s := m.in("system")
+		ids = append(ids, s.word("customer"))
 		// Whoever has another user id is known by the new one. Whoever has another phone number still writes from
 		// the old one here.
-		if word(s["type"]) == userIDChanged || !slices.ContainsFunc(ids, nonempty) {
-			ids = append(ids, word(s["wa_id"]), word(s["user_id"]), word(s["parent_user_id"]))
+		if s.word("type") == userIDChanged || !slices.ContainsFunc(ids, nonempty) {
+			ids = append(ids, s.word("wa_id"), s.word("user_id"), s.word("parent_user_id"))
 		}
 	}
 	user.ID, user.Aliases = name(ids)

@@ -1,35 +1,12 @@
 package webhook
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
-
-// status is what became of a message of ours, as Meta writes it. Where two names for a member are known,
-// both are read.
-type status struct {
-	ID                     graph.Scalar    `json:"id"`
-	Status                 graph.Scalar    `json:"status"`
-	Timestamp              graph.Scalar    `json:"timestamp"`
-	RecipientID            graph.Scalar    `json:"recipient_id"`
-	RecipientUserID        graph.Scalar    `json:"recipient_user_id"`
-	RecipientParentUserID  graph.Scalar    `json:"recipient_parent_user_id"`
-	RecipientParentUserID2 graph.Scalar    `json:"parent_recipient_user_id"`
-	RecipientType          graph.Scalar    `json:"recipient_type"`
-	ParticipantID          graph.Scalar    `json:"recipient_participant_id"`
-	ParticipantID2         graph.Scalar    `json:"participant_recipient_id"`
-	ParticipantUserID      graph.Scalar    `json:"recipient_participant_user_id"`
-	ParticipantParentID    graph.Scalar    `json:"recipient_participant_parent_user_id"`
-	KeyHash                graph.Scalar    `json:"recipient_identity_key_hash"`
-	CallbackData           graph.Scalar    `json:"biz_opaque_callback_data"`
-	Conversation           json.RawMessage `json:"conversation"`
-	Pricing                json.RawMessage `json:"pricing"`
-	Errors                 json.RawMessage `json:"errors"`
-}
 
 var statuses = map[string]chat.ReceiptStatus{
 	"sent":      chat.ReceiptSent,
@@ -40,36 +17,38 @@ var statuses = map[string]chat.ReceiptStatus{
 	"deleted":   chat.ReceiptDeleted,
 }
 
-// status reads one status of a message that account has sent.
-func (r *reading) status(path string, raw json.RawMessage, account string) {
-	var s status
-	if absent(raw) || json.Unmarshal(raw, &s) != nil || !readable(raw) {
-		r.issue(path, MalformedStatus, "the status is not an object of right UTF-8", raw)
+// status reads one status of a message that account has sent. Where two names for a member are known, both are read.
+func (r *reading) status(path string, part raw, account string) {
+	m, ok := part.object()
+	if !ok || !readable(part) {
+		r.issue(path, MalformedStatus, "the status is not an object of right UTF-8", part)
 		return
 	}
-	if s.ID == "" || s.Status == "" {
-		r.issue(path, MalformedStatus, "the status does not name a message and what became of it", raw)
+	id, word := m.word("id"), m.word("status")
+	if id == "" || word == "" {
+		r.issue(path, MalformedStatus, "the status does not name a message and what became of it", part)
 		return
 	}
-	participant := first(s.ParticipantID, s.ParticipantID2, s.ParticipantUserID, s.ParticipantParentID)
+	participant := m.first("recipient_participant_id", "participant_recipient_id", "recipient_participant_user_id",
+		"recipient_participant_parent_user_id")
 	recipient := either(participant,
-		first(s.RecipientID, s.RecipientUserID, s.RecipientParentUserID, s.RecipientParentUserID2))
+		m.first("recipient_id", "recipient_user_id", "recipient_parent_user_id", "parent_recipient_user_id"))
 	out := chat.Receipt{
 		// A message has one status of a kind per recipient, and in a group many recipients.
-		ID:       strings.Join([]string{string(s.ID), string(s.Status), recipient}, ":"),
+		ID:       id + ":" + word + ":" + recipient,
 		Platform: Platform, Account: account,
-		MessageID: string(s.ID), DeliveryID: string(s.CallbackData),
-		Status: statuses[string(s.Status)], PlatformStatus: string(s.Status),
-		RecipientID: recipient, At: seconds(s.Timestamp),
+		MessageID: id, DeliveryID: m.word("biz_opaque_callback_data"),
+		Status: statuses[word], PlatformStatus: word,
+		RecipientID: recipient, At: seconds(m.word("timestamp")),
 	}
-	s.facts(&out, participant != "")
-	s.failure(&out)
+	facts(m, &out, participant != "")
+	failure(m, &out)
 	r.out.Receipts = append(r.out.Receipts, out)
 }
 
 // failure reads why a message failed.
-func (s *status) failure(out *chat.Receipt) {
-	errs := decodeErrors(s.Errors)
+func failure(m members, out *chat.Receipt) {
+	errs := decodeErrors(m.get("errors"))
 	failed := out.Status == chat.ReceiptFailed
 	if len(errs) > 1 || len(errs) == 1 && !failed {
 		add(&out.Metadata, "error_codes", codes(errs))
@@ -84,48 +63,37 @@ func (s *status) failure(out *chat.Receipt) {
 	}
 }
 
+// copied are members of a status that are kept under their own name.
+var copied = []string{"recipient_type", "recipient_user_id", "recipient_identity_key_hash"}
+
 // facts are what has no field of its own.
-func (s *status) facts(out *chat.Receipt, inGroup bool) {
-	m := &out.Metadata
-	add(m, "recipient_type", string(s.RecipientType))
-	add(m, "recipient_user_id", string(s.RecipientUserID))
-	add(m, "recipient_parent_user_id", first(s.RecipientParentUserID, s.RecipientParentUserID2))
-	add(m, "participant_user_id", string(s.ParticipantUserID))
-	add(m, "participant_parent_user_id", string(s.ParticipantParentID))
-	add(m, "recipient_identity_key_hash", string(s.KeyHash))
-	if inGroup || s.RecipientType == "group" {
-		add(m, "group_id", string(s.RecipientID))
+func facts(m members, out *chat.Receipt, inGroup bool) {
+	to := &out.Metadata
+	for _, name := range copied {
+		add(to, name, m.word(name))
 	}
-	if !absent(s.Pricing) {
-		pricing, _ := object(s.Pricing)
-		add(m, "pricing_billable", word(pricing["billable"]))
-		add(m, "pricing_model", word(pricing["pricing_model"]))
-		add(m, "pricing_type", word(pricing["type"]))
-		add(m, "pricing_category", word(pricing["category"]))
-		add(m, "pricing_cost", word(pricing["cost"]))
+	add(to, "recipient_parent_user_id", m.first("recipient_parent_user_id", "parent_recipient_user_id"))
+	add(to, "participant_user_id", m.word("recipient_participant_user_id"))
+	add(to, "participant_parent_user_id", m.word("recipient_participant_parent_user_id"))
+	if inGroup || m.word("recipient_type") == "group" {
+		add(to, "group_id", m.word("recipient_id"))
 	}
-	if !absent(s.Conversation) {
-		conversation, _ := object(s.Conversation)
-		origin, _ := object(conversation["origin"])
-		add(m, "conversation_id", word(conversation["id"]))
-		add(m, "conversation_expires", word(conversation["expiration_timestamp"]))
-		add(m, "conversation_origin", word(origin["type"]))
-	}
+	pricing := m.in("pricing")
+	add(to, "pricing_billable", pricing.word("billable"))
+	add(to, "pricing_model", pricing.word("pricing_model"))
+	add(to, "pricing_type", pricing.word("type"))
+	add(to, "pricing_category", pricing.word("category"))
+	add(to, "pricing_cost", pricing.word("cost"))
+	conversation := m.in("conversation")
+	add(to, "conversation_id", conversation.word("id"))
+	add(to, "conversation_expires", conversation.word("expiration_timestamp"))
+	add(to, "conversation_origin", conversation.in("origin").word("type"))
 }
 
-func first(texts ...graph.Scalar) string {
-	for _, t := range texts {
-		if t != "" {
-			return string(t)
-		}
-	}
-	return ""
-}
-
-func decodeErrors(raw json.RawMessage) (errs []*graph.Error) {
-	elements, _ := list(raw)
+func decodeErrors(part raw) (errs []*graph.Error) {
+	elements, _ := part.list()
 	for _, e := range elements {
-		if d, ok := graph.DecodeError(e); ok {
+		if d, ok := graph.DecodeError(e.bytes()); ok {
 			errs = append(errs, d)
 		}
 	}

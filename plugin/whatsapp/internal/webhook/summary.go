@@ -1,40 +1,45 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
-	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
 )
 
 // news is the value of a change that tells something about an account.
-type news map[string]json.RawMessage
+type news struct{ members }
 
 // at returns the member of an object within the value, or of the first object in a list, by its path; empty when
 // there is none.
 func (n news) at(path ...string) string {
-	m := n
 	for _, name := range path[:len(path)-1] {
-		m = m.first(name)
+		n = n.head(name)
 	}
-	return word(m[path[len(path)-1]])
+	return n.word(path[len(path)-1])
 }
 
-// first returns an object, or the first one of a list.
-func (n news) first(name string) news {
-	raw := n[name]
-	if elements, ok := list(raw); ok && len(elements) > 0 {
-		raw = elements[0]
+// head returns an object, or the first one of a list.
+func (n news) head(name string) news {
+	part := n.get(name)
+	if elements, ok := part.list(); ok && len(elements) > 0 {
+		part = elements[0]
 	}
-	m, _ := object(raw)
-	return m
+	m, _ := part.object()
+	return news{m}
+}
+
+// failure returns the first error of a list.
+func (n news) failure() string {
+	if errs := decodeErrors(n.get("errors")); len(errs) > 0 {
+		return errs[0].Error()
+	}
+	return ""
 }
 
 // count returns how many elements a list has.
 func (n news) count(name string) int {
-	elements, _ := list(n[name])
+	elements, _ := n.get(name).list()
 	return len(elements)
 }
 
@@ -69,8 +74,8 @@ var summaries = map[string]func(news) string{
 		return "the review of the WhatsApp account ended: " + plain(n.at("decision"))
 	},
 	"account_alerts": func(n news) string {
-		i := n.first("alert_info")
-		if len(i) == 0 {
+		i := n.head("alert_info")
+		if len(i.members) == 0 {
 			i = n
 		}
 		return join(": ", fmt.Sprintf("alert (%s, %s)", plain(i.at("alert_type")), plain(i.at("alert_severity"))), i.at("alert_description"))
@@ -117,15 +122,15 @@ var summaries = map[string]func(news) string{
 		return n.template() + " has the category " + plain(n.at("new_category")) + clause(", before ", plain(n.at("previous_category")))
 	},
 	"user_preferences": func(n news) string {
-		p := n.first("user_preferences")
+		p := n.head("user_preferences")
 		return fmt.Sprintf("the user %s wants %s of %s", person(p), map[string]string{"stop": "no more", "resume": "again"}[p.at("value")],
 			plain(p.at("category")))
 	},
 	"user_id_update": func(n news) string {
-		return "the user id of " + person(n.first("user_id_update")) + " changed; their conversation goes on under the new one"
+		return "the user id of " + person(n.head("user_id_update")) + " changed; their conversation goes on under the new one"
 	},
 	"calls": func(n news) string {
-		if c := n.first("calls"); len(c) > 0 {
+		if c := n.head("calls"); len(c.members) > 0 {
 			return "a call: " + join(", ", plain(c.at("event")), plain(c.at("direction")), plain(c.at("status"))) +
 				clause(", seconds: ", c.at("duration"))
 		}
@@ -133,9 +138,9 @@ var summaries = map[string]func(news) string{
 	},
 	"flows": func(n news) string { return join(": ", "flow "+plain(n.at("event")), n.at("message")) },
 	"history": func(n news) string {
-		h := n.first("history")
-		if e, ok := graph.DecodeError(h.firstRaw("errors")); ok {
-			return "the chat history is not shared: " + e.Error()
+		h := n.head("history")
+		if why := h.failure(); why != "" {
+			return "the chat history is not shared: " + why
 		}
 		return "a piece of the chat history" + clause(", percent so far: ", h.at("metadata", "progress")) + "; no agent sees it"
 	},
@@ -162,8 +167,9 @@ var summaries = map[string]func(news) string{
 }
 
 // summary says in a sentence what a change means.
-func summary(field string, n news) string {
-	if say := summaries[field]; say != nil && len(n) > 0 {
+func summary(field string, m members) string {
+	n := news{m}
+	if say := summaries[field]; say != nil && len(m) > 0 {
 		return strings.TrimRight(clip(say(n)), ": ")
 	}
 	s := "Meta reports " + field
@@ -180,7 +186,7 @@ func accountUpdate(n news) string {
 	say := "the WhatsApp account: " + plain(n.at("event"))
 	say += clause(", state ", plain(n.at("ban_info", "waba_ban_state"))) + clause(" from ", n.at("ban_info", "waba_ban_date"))
 	say += clause(", violation ", plain(n.at("violation_info", "violation_type")))
-	if kinds, _ := list(n["restriction_info"]); len(kinds) > 0 {
+	if n.count("restriction_info") > 0 {
 		say += clause(", restricted: ", plain(n.at("restriction_info", "restriction_type")))
 	}
 	if advice := accountAdvice[n.at("event")]; advice != "" {
@@ -201,25 +207,14 @@ var accountAdvice = map[string]string{
 
 // groups is what happened to a group.
 func groups(n news) string {
-	g := n.first("groups")
+	g := n.head("groups")
 	say := "a group: " + plain(strings.TrimPrefix(g.at("type"), "group_")) + clause(", ", g.at("subject"))
 	for what, name := range map[string]string{"joined": "added_participants", "left": "removed_participants"} {
 		if c := g.count(name); c > 0 {
 			say += fmt.Sprintf(", %s: %d", what, c)
 		}
 	}
-	if e, ok := graph.DecodeError(g.firstRaw("errors")); ok {
-		say += ", failed: " + e.Error()
-	}
-	return say
-}
-
-// firstRaw returns the first element of a list.
-func (n news) firstRaw(name string) json.RawMessage {
-	if elements, ok := list(n[name]); ok && len(elements) > 0 {
-		return elements[0]
-	}
-	return nil
+	return say + clause(", failed: ", g.failure())
 }
 
 // person names a user without telling who it is.

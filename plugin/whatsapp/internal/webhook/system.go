@@ -11,26 +11,26 @@ var changed = regexp.MustCompile(`\bfrom (\S+) to (\S+?)\.?$`)
 
 // system is news about a user: another phone number, another user id, another device.
 func system(p part, out *chat.Message) error {
-	m, ok := object(p.member)
+	m, ok := p.member.object()
 	if !ok {
 		return errNoObject
 	}
-	s := &chat.System{Type: word(m["type"]), Text: word(m["body"])}
+	s := &chat.System{Type: m.word("type"), Text: m.word("body")}
 	if s.Type == "" {
 		s.Type = "unknown"
 	}
 	out.Content.System = s
-	identity, _ := object(m["identity"])
-	set(out, "identity_key_hash", word(identity["hash"]))
-	set(out, "identity_acknowledged", word(identity["acknowledged"]))
+	identity := m.in("identity")
+	set(out, "identity_key_hash", identity.word("hash"))
+	set(out, "identity_acknowledged", identity.word("acknowledged"))
 	switch s.Type {
 	case "user_changed_number", "customer_changed_number":
-		s.PreviousID = either(word(p.message["from"]), word(m["customer"]))
-		s.CurrentID = either(word(m["wa_id"]), word(m["new_wa_id"]))
+		s.PreviousID = either(p.message.word("from"), m.word("customer"))
+		s.CurrentID = either(m.word("wa_id"), m.word("new_wa_id"))
 	case userIDChanged:
-		s.PreviousID, s.CurrentID = word(p.message["from_user_id"]), word(m["user_id"])
-		set(out, "parent_user_id", word(m["parent_user_id"]))
-		set(out, "wa_id", word(m["wa_id"]))
+		s.PreviousID, s.CurrentID = p.message.word("from_user_id"), m.word("user_id")
+		set(out, "parent_user_id", m.word("parent_user_id"))
+		set(out, "wa_id", m.word("wa_id"))
 	default:
 		return nil
 	}
@@ -65,27 +65,27 @@ func either(a, b string) string {
 
 // edit says that the user has changed an earlier message.
 func edit(p part, out *chat.Message) error {
-	m, ok := object(p.member)
+	m, ok := p.member.object()
 	if !ok {
 		return errNoObject
 	}
-	s := &chat.System{Type: "edit", TargetMessageID: word(m["original_message_id"])}
+	s := &chat.System{Type: "edit", TargetMessageID: m.word("original_message_id")}
 	out.Content.System = s
-	now, _ := object(m["message"])
-	kind := word(now["type"])
-	body, _ := object(now[kind])
-	s.Text = either(word(body["body"]), word(body["caption"]))
+	now := m.in("message")
+	kind := now.word("type")
+	body := now.in(kind)
+	s.Text = either(body.word("body"), body.word("caption"))
 	set(out, "edited_type", kind)
 	return nil
 }
 
 // revoke says that the user has deleted an earlier message.
 func revoke(p part, out *chat.Message) error {
-	m, ok := object(p.member)
+	m, ok := p.member.object()
 	if !ok {
 		return errNoObject
 	}
-	out.Content.System = &chat.System{Type: "revoke", TargetMessageID: word(m["original_message_id"])}
+	out.Content.System = &chat.System{Type: "revoke", TargetMessageID: m.word("original_message_id")}
 	return nil
 }
 

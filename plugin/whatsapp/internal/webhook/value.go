@@ -1,103 +1,84 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/address"
-	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
 )
 
 // value is what a change of the field "messages" holds.
 type value struct {
-	Metadata metadata          `json:"metadata"`
-	Contacts []contact         `json:"contacts"`
-	Messages []json.RawMessage `json:"messages"`
-	Statuses []json.RawMessage `json:"statuses"`
-	Errors   []json.RawMessage `json:"errors"`
-}
-
-type metadata struct {
-	PhoneNumberID graph.Scalar `json:"phone_number_id"`
+	account  string
+	contacts []contact
+	messages []raw
+	statuses []raw
+	errors   []raw
 }
 
 // contact is who a message is from.
 type contact struct {
-	Profile         profile      `json:"profile"`
-	WaID            graph.Scalar `json:"wa_id"`
-	UserID          graph.Scalar `json:"user_id"`
-	ParentUserID    graph.Scalar `json:"parent_user_id"`
-	IdentityKeyHash graph.Scalar `json:"identity_key_hash"`
-}
-
-type profile struct {
-	Name     graph.Scalar `json:"name"`
-	Username graph.Scalar `json:"username"`
+	name, username             string
+	waID, userID, parentUserID string
+	identityKeyHash            string
 }
 
 // live reads the value of a change of the field "messages".
-func (r *reading) live(path string, en entry, raw json.RawMessage) {
-	if len(raw) == 0 || raw[0] != '{' {
-		r.issue(path, MalformedValue, "the value of the change is not an object", raw)
+func (r *reading) live(path string, en entry, part raw) {
+	m, ok := part.object()
+	if !ok {
+		r.issue(path, MalformedValue, "the value of the change is not an object", part)
 		return
 	}
-	v := r.value(path, raw)
-	account := string(v.Metadata.PhoneNumberID)
-	if !r.ours(path, account, fmt.Sprintf("%d messages and %d statuses", len(v.Messages), len(v.Statuses))) {
+	v := r.value(path, m)
+	if !r.ours(path, v.account, fmt.Sprintf("%d messages and %d statuses", len(v.messages), len(v.statuses))) {
 		return
 	}
-	if len(v.Messages)+len(v.Statuses)+len(v.Errors) == 0 {
-		r.issue(path, MalformedValue, "the value has no messages, statuses or errors", raw)
+	if len(v.messages)+len(v.statuses)+len(v.errors) == 0 {
+		r.issue(path, MalformedValue, "the value has no messages, statuses or errors", part)
 	}
-	for i, m := range v.Messages {
+	r.out.Messages = slices.Grow(r.out.Messages, len(v.messages))
+	for i, m := range v.messages {
 		r.message(nth(path+"/messages", i), m, &v)
 	}
-	for i, s := range v.Statuses {
-		r.status(nth(path+"/statuses", i), s, account)
+	r.out.Receipts = slices.Grow(r.out.Receipts, len(v.statuses))
+	for i, s := range v.statuses {
+		r.status(nth(path+"/statuses", i), s, v.account)
 	}
-	for i, e := range v.Errors {
-		r.accountError(nth(path+"/errors", i), en, e, account)
+	for i, e := range v.errors {
+		r.accountError(nth(path+"/errors", i), en, e, v.account)
 	}
 }
 
-// value decodes in one go, or member by member when one has a wrong shape.
-func (r *reading) value(path string, raw json.RawMessage) (v value) {
-	if json.Unmarshal(raw, &v) == nil {
-		return v
+// value takes a value apart. What of it has a wrong shape is an issue and costs nothing else.
+func (r *reading) value(path string, m members) (v value) {
+	about := m.get("metadata")
+	if known, ok := about.object(); ok {
+		v.account = known.word("phone_number_id")
+	} else if !about.absent() {
+		r.issue(path+"/metadata", MalformedValue, "metadata is not an object", about)
 	}
-	v = value{}
-	members, _ := object(raw) // it begins like an object and is valid JSON
-	if len(members["metadata"]) > 0 && json.Unmarshal(members["metadata"], &v.Metadata) != nil {
-		r.issue(path+"/metadata", MalformedValue, "metadata is not an object", members["metadata"])
-	}
-	elements := func(name string) []json.RawMessage {
-		l, ok := list(members[name])
+	elements := func(name string) []raw {
+		l, ok := m.get(name).list()
 		if !ok {
-			r.issue(at(path, name), MalformedValue, name+" is not a list", members[name])
+			r.issue(at(path, name), MalformedValue, name+" is not a list", m.get(name))
 		}
 		return l
 	}
-	v.Messages, v.Statuses, v.Errors = elements("messages"), elements("statuses"), elements("errors")
-	for i, c := range elements("contacts") {
-		var one contact
-		if json.Unmarshal(c, &one) != nil {
-			r.issue(nth(path+"/contacts", i), MalformedMember, "the contact has a wrong shape; only its ids are used", c)
-			one = contactPieces(c)
+	v.messages, v.statuses, v.errors = elements("messages"), elements("statuses"), elements("errors")
+	for i, part := range elements("contacts") {
+		c, ok := part.object()
+		profile, named := c.get("profile").object()
+		if !ok || !named && !c.get("profile").absent() {
+			r.issue(nth(path+"/contacts", i), MalformedMember, "the contact has a wrong shape; only its ids are used", part)
 		}
-		v.Contacts = append(v.Contacts, one)
+		v.contacts = append(v.contacts, contact{
+			name: profile.word("name"), username: profile.word("username"), waID: c.word("wa_id"), userID: c.word("user_id"),
+			parentUserID: c.word("parent_user_id"), identityKeyHash: c.word("identity_key_hash"),
+		})
 	}
 	return v
-}
-
-// contactPieces keeps the ids of a contact whose profile is broken.
-func contactPieces(raw json.RawMessage) contact {
-	members, _ := object(raw)
-	return contact{
-		WaID:         graph.Scalar(word(members["wa_id"])),
-		UserID:       graph.Scalar(word(members["user_id"])),
-		ParentUserID: graph.Scalar(word(members["parent_user_id"])),
-	}
 }
 
 // ours reports whether a value is for a configured number; if not, it says so.
@@ -106,11 +87,11 @@ func (r *reading) ours(path, account, dropped string) bool {
 	case r.Accounts[account]:
 		return true
 	case account == "":
-		r.issue(path, AccountMissing, "nothing says which phone number it is for; "+dropped+" dropped", nil)
+		r.issue(path, AccountMissing, "nothing says which phone number it is for; "+dropped+" dropped", "")
 	default:
 		// What another number received is not ours to keep, so there is no raw part.
 		r.issue(path, UnknownAccount, fmt.Sprintf("phone number id %.40q is not configured here; %s dropped",
-			account, dropped), nil)
+			account, dropped), "")
 	}
 	return false
 }
@@ -118,25 +99,25 @@ func (r *reading) ours(path, account, dropped string) bool {
 // match finds the contact of a message. A lone contact belongs to it even when the phone numbers differ in
 // the digits that some countries have added or dropped, but never to somebody else's message.
 func (v *value) match(phone, user string) *contact {
-	for i := range v.Contacts {
-		c := &v.Contacts[i]
-		if phone != "" && string(c.WaID) == phone || user != "" && string(c.UserID) == user {
+	for i := range v.contacts {
+		c := &v.contacts[i]
+		if phone != "" && c.waID == phone || user != "" && c.userID == user {
 			return c
 		}
 	}
-	if len(v.Contacts) != 1 {
+	if len(v.contacts) != 1 {
 		return nil
 	}
-	c := &v.Contacts[0]
-	switch wa := string(c.WaID); {
-	case user != "" && c.UserID != "":
+	c := &v.contacts[0]
+	switch wa := c.waID; {
+	case user != "" && c.userID != "":
 		return nil // two people
 	case phone != "" && wa != "":
 		if similar(phone, wa) {
 			return c
 		}
 		return nil
-	case len(v.Messages) == 1:
+	case len(v.messages) == 1:
 		return c
 	}
 	return nil
@@ -148,5 +129,5 @@ func similar(a, b string) bool {
 	return len(a) > n && len(b) > n && a[len(a)-n:] == b[len(b)-n:] && address.IsDigits(a) && address.IsDigits(b)
 }
 
-// readable reports whether a part has right bytes; the JSON decoder would replace wrong ones silently.
-func readable(raw []byte) bool { return utf8.Valid(raw) }
+// readable reports whether a part has right bytes; wrong ones would be replaced silently.
+func readable(part raw) bool { return utf8.ValidString(string(part)) }
