@@ -138,7 +138,7 @@ func TestFailures(t *testing.T) {
 	} {
 		s := serve(t, func(_ context.Context, _ string, _ chat.MediaRef, begin func(chat.MediaInfo) error, _ func([]byte) error) error {
 			_ = begin(chat.MediaInfo{MimeType: "image/png", Size: 5, SHA256: "00"})
-			return &chat.Error{Reason: reason, Text: "that is why", Hint: "for the operator", RetryAfter: 90 * time.Second}
+			return &chat.Error{Reason: reason, Text: "platform(chatter): that is why", Hint: "for the operator", RetryAfter: 90 * time.Second}
 		})
 		url, withdraw := s.Offer("chatter", "a1", note)
 		res, body, err := get(t, url)

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -43,7 +44,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if out.begun {
 		panic(http.ErrAbortHandler) // the only way to say so now
 	}
-	refuse(w, statusOf(e), e)
+	told := *e
+	told.Text = strings.TrimPrefix(e.Text, "platform("+o.platform+"): ") // the agent knows where its message is from
+	refuse(w, statusOf(e), &told)
 }
 
 // response is a file on its way to an agent.

@@ -38,6 +38,8 @@ type Emulator struct {
 
 	mu      sync.Mutex
 	windows map[string]bool // chats for whose window's end a timer waits
+
+	management management
 }
 
 // New returns an emulator that answers requests at once, for an httptest.Server or for Run.

@@ -366,6 +366,7 @@ func isJSON(r *http.Request) bool {
 // metaHeaders are those that each answer of Meta has.
 func (e *Emulator) metaHeaders(w http.ResponseWriter, c *graphCall) {
 	h := w.Header()
+	h.Set("Date", e.clock.Now().UTC().Format(http.TimeFormat))
 	h.Set("facebook-api-version", effective(c.version, e.clock.Now()))
 	h.Set("x-fb-request-id", "A"+random(9))
 	h.Set("x-fb-trace-id", "A"+random(9))

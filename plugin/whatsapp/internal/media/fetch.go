@@ -146,7 +146,7 @@ func gone(err error) error {
 	e := chat.AsError(err)
 	if e.PlatformCode == "100" || e.PlatformCode == "33" {
 		e.Reason, e.Permanent = chat.ReasonContentRejected, true
-		e.Text = "Meta has no such file, or not any more: " + e.Text
+		e.Text = "Meta has no such file, or not any more"
 		e.Hint = "files of messages are kept for 7 days; another number's token does not see them"
 	}
 	return e
