@@ -288,7 +288,8 @@ func (g *gate) ClaimDeliveries(
 func (g *gate) Settle(ctx context.Context, s store.Settlement) error {
 	return g.do(func() error {
 		err := g.Store.Settle(ctx, s)
-		if err == nil {
+		// Somebody else may have made it unknown by now.
+		if d, gone := g.Store.Delivery(ctx, s.DeliveryID); err == nil && gone == nil && d.State != store.StateUnknown {
 			g.world.settled(s.DeliveryID)
 		}
 		return err

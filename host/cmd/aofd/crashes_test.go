@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -22,6 +24,8 @@ import (
 
 	"github.com/aof-dev/aofd/host/internal/failpoint"
 	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/store/postgres"
+	"github.com/aof-dev/aofd/host/internal/store/postgres/pgtest"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
 )
 
@@ -37,8 +41,12 @@ const crashConfig = daemonHead + `
 
 // crashes is a run of kills under traffic.
 type crashes struct {
-	*bed
-	rand *rand.Rand
+	testing.TB
+	rand     *rand.Rand
+	hosts    []*bed         // all with one store
+	deaths   map[*bed]int   // of plugins, since their host was started
+	database *pgtest.Server // nil: a file
+	front    string         // where webhooks go: the address of a host, or of what stands before several
 
 	mu    sync.Mutex
 	users []*talker // who talked, or does
@@ -87,7 +95,7 @@ func (c *crashes) say(u *talker, i int) {
 	u.said = append(u.said, text)
 	hook := textWebhook(id, u.id, text)
 	for try := 0; ; try++ {
-		code, answer, err := post(context.Background(), "http://"+c.address+"/webhook/whatsapp", hook,
+		code, answer, err := post(context.Background(), "http://"+c.front+"/webhook/whatsapp", hook,
 			"X-Hub-Signature-256", "sha256="+sign(hook, appSecret))
 		if err == nil && code == http.StatusOK {
 			break
@@ -99,12 +107,12 @@ func (c *crashes) say(u *talker, i int) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	u.taken = append(u.taken, id)
-	time.Sleep(20 * time.Millisecond)
+	time.Sleep(250 * time.Millisecond) // all together stay below what the account may send
 }
 
 // graph stands between the plugin and the platform, and kills the plugin around a request if it is to.
 func (c *crashes) graph(w http.ResponseWriter, r *http.Request) {
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: c.emulator})
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: c.hosts[0].emulator})
 	pid := int64(0)
 	if strings.HasSuffix(r.URL.Path, "/messages") {
 		pid = c.plugin.Swap(0)
@@ -121,36 +129,39 @@ func (c *crashes) graph(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// begin starts the daemon, which dies at a place if one is given. It returns when the daemon is ready or dead.
-func (c *crashes) begin(place string, times int) {
+// begin starts a daemon, which dies at a place if one is given. It returns when the daemon is ready or dead.
+func (c *crashes) begin(h *bed, place string, times int) {
 	c.Helper()
-	_, port, _ := strings.Cut(c.address, ":")
+	c.deaths[h] = 0
+	_, port, _ := strings.Cut(h.address, ":")
 	env := []string{fmt.Sprintf("AOFD_FAILPOINT=%s=%d", place, times)}
-	c.daemon = start(c, env, failingName, "serve", "-c", filepath.Join(c.dir, "config.yaml"), "--port", port,
-		"--data-dir", filepath.Join(c.dir, "data"))
+	h.daemon = start(c, env, failingName, "serve", "-c", filepath.Join(h.dir, "config.yaml"), "--port", port,
+		"--data-dir", filepath.Join(h.dir, "data"))
 	eventually(c, "the daemon", func() error {
 		select {
-		case <-c.daemon.done:
+		case <-h.daemon.done:
 			if place == "" {
-				c.Fatalf("the daemon ended: %s", c.daemon.out)
+				c.Fatalf("the daemon ended: %s", h.daemon.out)
 			}
 			return nil
 		default:
 		}
-		_, err := get("http://" + c.address + "/ready")
+		_, err := get("http://" + h.address + "/ready")
 		return err
 	})
 }
 
-// kill kills the daemon, if it is still there.
-func (c *crashes) kill() {
-	_ = c.daemon.Process.Kill()
-	<-c.daemon.done
+// kill kills a daemon, if it is still there.
+func (c *crashes) kill(h *bed) {
+	_ = h.daemon.Process.Kill()
+	<-h.daemon.done
 }
 
 // cycle is one kill and what comes after it. It returns what was done.
 func (c *crashes) cycle(n int) string {
 	c.Helper()
+	host := c.rand.IntN(len(c.hosts))
+	h := c.hosts[host]
 	switch what := c.rand.IntN(8); {
 	case n < len(failpoint.Places) || what < 4: // each place at least once
 		place := failpoint.Places[c.rand.IntN(len(failpoint.Places))]
@@ -158,52 +169,68 @@ func (c *crashes) cycle(n int) string {
 			place = failpoint.Places[n]
 		}
 		times := 1 + c.rand.IntN(6)
-		c.kill()
-		c.begin(place, times)
+		c.kill(h)
+		c.begin(h, place, times)
 		select {
-		case <-c.daemon.done:
-		case <-time.After(20 * time.Second):
-			c.Errorf("the daemon never came to %s for the %d. time", place, times)
-			c.kill()
+		case <-h.daemon.done:
+		case <-time.After(20 * time.Second / time.Duration(len(c.hosts))):
+			// Of several hosts one alone sends, so another one need not come there.
+			if len(c.hosts) == 1 {
+				c.Errorf("the daemon never came to %s for the %d. time", place, times)
+			}
+			c.kill(h)
 		}
-		c.begin("", 0)
-		return fmt.Sprintf("daemon at %s, %d. time", place, times)
-	case what == 4:
+		c.begin(h, "", 0)
+		return fmt.Sprintf("host %d at %s, %d. time", host, place, times)
+	case what == 4 && c.database != nil:
+		if err := errors.Join(c.database.Kill(), c.database.Start()); err != nil {
+			c.Fatal(err)
+		}
+		return "the database"
+	case what <= 5:
 		wait := time.Duration(c.rand.IntN(400)) * time.Millisecond
 		time.Sleep(wait)
-		c.kill()
-		c.begin("", 0)
-		return fmt.Sprintf("daemon after %s", wait)
-	default:
-		pid := c.pluginPID(0)
-		c.before = c.rand.IntN(2) == 0
-		what := "plugin after its request"
-		switch {
-		case c.before:
-			what = "plugin before its request"
-			fallthrough
-		case c.rand.IntN(3) > 0:
-			c.plugin.Store(int64(pid))
-			select {
-			case <-c.died:
-			case <-time.After(20 * time.Second):
-				c.Errorf("the plugin sent nothing for 20 seconds")
-			}
-		default:
-			what = "plugin at random"
-			time.Sleep(time.Duration(c.rand.IntN(300)) * time.Millisecond)
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		c.pluginPID(pid)
-		return what
+		c.kill(h)
+		c.begin(h, "", 0)
+		return fmt.Sprintf("host %d after %s", host, wait)
 	}
+	return c.killPlugin(host, h)
+}
+
+// killPlugin kills the plugin of a host around its next request, or at random.
+func (c *crashes) killPlugin(host int, h *bed) string {
+	c.Helper()
+	if c.deaths[h]++; c.deaths[h] > 3 { // one more might bring it into quarantine
+		c.kill(h)
+		c.begin(h, "", 0)
+	}
+	pid := c.pluginPID(h, 0)
+	c.before = c.rand.IntN(2) == 0
+	when := "after its request"
+	if c.before {
+		when = "before its request"
+	}
+	if len(c.hosts) > 1 || c.rand.IntN(3) == 0 { // of several hosts one alone sends
+		when = "at random"
+		time.Sleep(time.Duration(c.rand.IntN(300)) * time.Millisecond)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	} else {
+		c.plugin.Store(int64(pid))
+		select {
+		case <-c.died:
+		case <-time.After(20 * time.Second):
+			c.Errorf("the plugin sent nothing for 20 seconds")
+		}
+	}
+	c.pluginPID(h, pid)
+	return fmt.Sprintf("plugin of host %d %s", host, when)
 }
 
 // pluginPID waits for a plugin that runs and is not the old one.
-func (c *crashes) pluginPID(old int) (pid int) {
+func (c *crashes) pluginPID(h *bed, old int) (pid int) {
 	c.Helper()
 	eventually(c, "a plugin", func() error {
-		p := c.status().Platforms
+		p := h.status().Platforms
 		if len(p) != 1 || p[0].State != "ready" || p[0].PID == old || p[0].PID == 0 {
 			return fmt.Errorf("platforms: %+v", p)
 		}
@@ -214,13 +241,8 @@ func (c *crashes) pluginPID(old int) (pid int) {
 }
 
 // check compares what the people were told with what they said, and with what the store knows.
-func (c *crashes) check() {
+func (c *crashes) check(s store.Store) {
 	c.Helper()
-	s, err := sqlite.Open(c.Context(), filepath.Join(c.dir, "data", "aofd.db"), sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		c.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
 	states := map[store.DeliveryState]int{}
 	for _, u := range c.users {
 		got := c.answersOf(u)
@@ -270,9 +292,9 @@ func (c *crashes) check() {
 
 // answersOf returns the texts that a person got, in order.
 func (c *crashes) answersOf(u *talker) (out []string) {
-	for _, e := range c.chat(u.id) {
+	for _, e := range c.hosts[0].chat(u.id) {
 		if e.Direction == "to_user" {
-			out = append(out, body(c, e)["text"].(map[string]any)["body"].(string))
+			out = append(out, body(c.hosts[0], e)["text"].(map[string]any)["body"].(string))
 		}
 	}
 	return out
@@ -284,20 +306,60 @@ func (c *crashes) answersOf(u *talker) (out []string) {
 // known to be unknown. AOFD_CRASHES is the number of kills, AOFD_CRASH_SEED repeats a run.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
-	cycles, _ := strconv.Atoi(os.Getenv("AOFD_CRASHES"))
-	if cycles == 0 {
-		cycles = 10
+	c := newCrashes(t, 1, "")
+	c.front = c.hosts[0].address
+	c.run(10)
+	s, err := sqlite.Open(t.Context(), filepath.Join(c.hosts[0].dir, "data", "aofd.db"), sqlite.Options{
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	c.check(s)
+}
+
+// TestCrashesOfHosts is the same with three hosts and the database that they share, which is killed, too.
+func TestCrashesOfHosts(t *testing.T) {
+	t.Parallel()
+	database, err := pgtest.New()
+	if errors.Is(err, pgtest.ErrMissing) && os.Getenv(pgtest.Required) == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Remove() })
+	if err := database.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c := newCrashes(t, 3, "\n  store: {url: \""+database.URL()+"\"}\n")
+	c.database = database
+	front := httptest.NewServer(http.HandlerFunc(c.balance))
+	t.Cleanup(front.Close)
+	c.front = strings.TrimPrefix(front.URL, "http://")
+	c.run(10)
+	s, err := postgres.Open(t.Context(), database.URL(), postgres.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	c.check(s)
+}
+
+// newCrashes makes n hosts with an emulator and agents. more is added to their configuration.
+func newCrashes(t *testing.T, n int, more string) *crashes {
+	t.Helper()
+	bin(t)
+	if err := failing(); err != nil {
+		t.Fatal(err)
 	}
 	seed, err := strconv.ParseUint(os.Getenv("AOFD_CRASH_SEED"), 10, 64)
 	if err != nil {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("AOFD_CRASH_SEED=%d", seed)
-	bin(t)
-	if err := failing(); err != nil {
-		t.Fatal(err)
-	}
-	c := &crashes{rand: rand.New(rand.NewPCG(seed, 0)), died: make(chan struct{}, 1)}
+	c := &crashes{TB: t, rand: rand.New(rand.NewPCG(seed, 0)), died: make(chan struct{}, 1), deaths: map[*bed]int{}}
 	graph := httptest.NewServer(http.HandlerFunc(c.graph))
 	t.Cleanup(graph.Close)
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -307,26 +369,62 @@ func TestCrashes(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"text": q.Message.Text})
 	}))
 	t.Cleanup(agent.Close)
-	c.bed = newBed(t, map[string]string{
-		"config.yaml":        strings.ReplaceAll(crashConfig, "GRAPH", graph.URL),
-		"agents/echo.yaml":   fmt.Sprintf("kind: Agent\nmetadata: {name: echo}\nspec:\n  http: {url: %q}\n", agent.URL),
-		"agents/mortal.yaml": "kind: Agent\nmetadata: {name: mortal}\nspec:\n  exec: {command: [sh, -c, 'kill -9 $$']}\n",
-	})
-	c.emulate()
-	c.begin("", 0)
-	talking, hush := context.WithCancel(t.Context())
+	for range n {
+		h := newBed(t, map[string]string{
+			"config.yaml":        strings.ReplaceAll(crashConfig, "GRAPH", graph.URL) + more,
+			"agents/echo.yaml":   fmt.Sprintf("kind: Agent\nmetadata: {name: echo}\nspec:\n  http: {url: %q}\n", agent.URL),
+			"agents/mortal.yaml": "kind: Agent\nmetadata: {name: mortal}\nspec:\n  exec: {command: [sh, -c, 'kill -9 $$']}\n",
+		})
+		if len(c.hosts) > 0 {
+			h.emulator = c.hosts[0].emulator
+		}
+		c.hosts = append(c.hosts, h)
+	}
+	return c
+}
+
+// balance passes a webhook on to a host that takes it.
+func (c *crashes) balance(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	for _, n := range rand.Perm(len(c.hosts)) {
+		code, answer, err := post(r.Context(), "http://"+c.hosts[n].address+r.URL.RequestURI(), string(body),
+			"X-Hub-Signature-256", r.Header.Get("X-Hub-Signature-256"))
+		if err == nil && code < 500 {
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, answer)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
+// run kills under traffic, and waits until all work is done. most is the number of kills, unless another one is
+// asked for.
+func (c *crashes) run(most int) {
+	c.Helper()
+	if n, err := strconv.Atoi(os.Getenv("AOFD_CRASHES")); err == nil {
+		most = n
+	}
+	at := *c.hosts[0]
+	at.address = c.front
+	at.emulate()
+	for _, h := range c.hosts {
+		c.begin(h, "", 0)
+	}
+	talking, hush := context.WithCancel(context.Background())
 	defer hush()
 	talkers := c.talk(talking, 12)
-	for n := range cycles {
-		t.Logf("%3d: %s", n+1, c.cycle(n))
-		if n%3 == 2 {
-			c.kill() // so that the plugin does not get into quarantine
-			c.begin("", 0)
-		}
+	for n := range most {
+		c.Logf("%3d: %s", n+1, c.cycle(n))
 	}
 	hush()
 	talkers.Wait()
-	settled(c.bed)
-	c.daemon.stop(t)
-	c.check()
+	settled(c.hosts[0])
+	for _, h := range c.hosts {
+		h.daemon.stop(c)
+	}
 }

@@ -42,7 +42,7 @@ type Settings struct {
 const (
 	width        = 256              // sends at once
 	claimMost    = 64               // deliveries that are claimed at once
-	lease        = 60 * time.Second // more than a send takes, and the wait before it
+	lease        = 10 * time.Second // renewed with the other leases of the owner
 	claimTimeout = 5 * time.Second
 	sendTimeout  = 30 * time.Second
 	pollEvery    = time.Second

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -426,6 +427,31 @@ func TestTooFast(t *testing.T) {
 		}, chat.Limits{}, time.Minute)
 		if at < 5*time.Second {
 			t.Errorf("a fourth chat was served after %s, while the account had to rest for 5 s", at)
+		}
+	})
+}
+
+// Many sends that are refused at once make the account rest once, and not longer and longer.
+func TestTooFastAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{}
+		for i := range 60 {
+			d := delivery(fmt.Sprint("d", i))
+			d.ChannelID = d.ID
+			o.waiting = append(o.waiting, d)
+		}
+		var refused, sent atomic.Int64
+		run(t, o, func(chat.Delivery) (chat.Sent, error) {
+			time.Sleep(100 * time.Millisecond)
+			if refused.Add(1) <= 60 {
+				return chat.Sent{}, &chat.Error{Reason: chat.ReasonRateLimited}
+			}
+			sent.Add(1)
+			return chat.Sent{MessageIDs: []string{"m"}}, nil
+		}, chat.Limits{}, 5*time.Second)
+		if sent.Load() != 60 {
+			t.Errorf("%d of 60 were sent within 5 seconds", sent.Load())
 		}
 	})
 }

@@ -150,6 +150,13 @@ func (p *pacer) limited(d store.Delivery, l chat.Limits, wait time.Duration, now
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.account(d, l)
+	if now.Before(a.rest) {
+		// What began before the rest says nothing about whether that is long enough.
+		if until := now.Add(wait); wait > 0 && until.After(a.rest) {
+			a.rest = until
+		}
+		return
+	}
 	if now.Sub(a.since) > limitedWindow {
 		a.since, a.limited = now, map[string]bool{}
 	}
