@@ -309,7 +309,7 @@ func TestSeveralNumbers(t *testing.T) {
 	c.Numbers = []whatsapp.Number{{PhoneNumberID: "7", DisplayName: "Support", MessagesPerSecond: 20}, {PhoneNumberID: "8"}}
 	p := newPlatform(t, c)
 	want := []chat.Account{
-		{ID: account}, {ID: "7", DisplayName: "Support", Rate: chat.Rate{Period: 50 * time.Millisecond, Burst: 20}}, {ID: "8"},
+		{ID: account}, {ID: "7", DisplayName: "Support", Rate: chat.Rate{Period: time.Second / 18, Burst: 2}}, {ID: "8"},
 	}
 	if d := cmp.Diff(want, p.Accounts()); d != "" {
 		t.Error(d)

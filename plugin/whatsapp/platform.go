@@ -107,9 +107,14 @@ func (p *Platform) Accounts() []chat.Account {
 	return out
 }
 
-// rate is a number of messages a second as the contract has it.
+// rate is a number of messages a second as the contract has it: what a full bucket lets through at once, and
+// what flows into it meanwhile, are no more than that number within any second.
 func rate(perSecond int) chat.Rate {
-	return chat.Rate{Period: time.Second / time.Duration(perSecond), Burst: uint32(perSecond)}
+	burst := perSecond / 10
+	if burst == 0 {
+		return chat.Rate{Period: time.Second / time.Duration(perSecond), Burst: 1}
+	}
+	return chat.Rate{Period: time.Second / time.Duration(perSecond-burst), Burst: uint32(burst)}
 }
 
 // CheckHealth tells how the last call of Meta's API went, for the number that is worst off. It makes no call

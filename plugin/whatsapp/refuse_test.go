@@ -358,7 +358,7 @@ func TestPublishedLimits(t *testing.T) {
 		`"text_max":4096`, `"interactive_text_max":1024`, `"caption_max":1024`, `"header_max":60`, `"footer_max":60`,
 		`"buttons_max":3`, `"button_label_max":20`, `"list_label_max":20`, `"list_sections_max":10`, `"list_rows_max":10`,
 		`"section_title_max":24`, `"row_title_max":24`, `"row_description_max":72`, `"action_id_max":256`, `"contacts_max":257`,
-		`"native_bytes_max":262144`, `"reply_window_ns":86400000000000`, `"per_account":{"period_ns":12500000,"burst":80}`,
+		`"native_bytes_max":262144`, `"reply_window_ns":86400000000000`, `"per_account":{"period_ns":13888888,"burst":8}`,
 		`"per_recipient":{"period_ns":6000000000,"burst":45}`,
 	} {
 		if !strings.Contains(string(raw), field) {

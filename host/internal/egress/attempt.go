@@ -111,8 +111,11 @@ func (s *Stage) send(
 		}
 		s.pace.sent(d, limits, out, time.Now())
 		v = s.Policy.conclude(e, d, time.Now())
-		if e.Reason == chat.ReasonRateLimited {
-			s.pace.limited(d, limits, e.RetryAfter, time.Now())
+		if e.Reason == chat.ReasonRateLimited && e.Sent == chat.SentNo {
+			rest := s.pace.limited(d, limits, e.RetryAfter, time.Now())
+			if !rest.IsZero() && v.State == store.StateQueued {
+				v.NextAt, v.Deferred = rest.Add(jitter(time.Second)), true // no fault of this delivery
+			}
 		}
 		return v
 	}

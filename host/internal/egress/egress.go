@@ -228,7 +228,7 @@ func (s *Stage) deliver(d store.Delivery) {
 	failpoint.Here(failpoint.Sending)
 	verdict := s.attempt(d)
 	failpoint.Here(failpoint.Sent)
-	verdict.DeliveryID, verdict.Conversation, verdict.Attempt = d.ID, d.Conversation, d.Attempt
+	verdict.DeliveryID, verdict.Account, verdict.Conversation, verdict.Attempt = d.ID, accountOf(d), d.Conversation, d.Attempt
 	if !verdict.Deferred {
 		s.Metrics.Send(d.Platform, verdict.State, reasonOf(verdict), time.Since(start))
 	}

@@ -145,8 +145,9 @@ func (p *pacer) sent(d store.Delivery, l chat.Limits, n int, now time.Time) {
 }
 
 // limited notes that the platform found a chat too fast, and for how long it wants to be left alone. When it is
-// so for several chats at once, it is the account that is too fast: it rests, longer each time.
-func (p *pacer) limited(d store.Delivery, l chat.Limits, wait time.Duration, now time.Time) {
+// so for several chats at once, it is the account that is too fast: it rests, longer each time. limited returns
+// until when; zero, when it is only this chat.
+func (p *pacer) limited(d store.Delivery, l chat.Limits, wait time.Duration, now time.Time) (rest time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.account(d, l)
@@ -155,7 +156,7 @@ func (p *pacer) limited(d store.Delivery, l chat.Limits, wait time.Duration, now
 		if until := now.Add(wait); wait > 0 && until.After(a.rest) {
 			a.rest = until
 		}
-		return
+		return a.rest
 	}
 	if now.Sub(a.since) > limitedWindow {
 		a.since, a.limited = now, map[string]bool{}
@@ -165,11 +166,12 @@ func (p *pacer) limited(d store.Delivery, l chat.Limits, wait time.Duration, now
 	}
 	a.limited[d.ChannelID] = true
 	if len(a.limited) < limitedChats {
-		return
+		return time.Time{}
 	}
 	a.penalty = min(max(penaltyMin, 4*a.penalty), penaltyMax)
 	a.rest = now.Add(max(wait, a.penalty))
 	a.since, a.limited = now, nil
+	return a.rest
 }
 
 // rests returns the accounts that may send nothing for a while, as far as the store does not know it yet, and

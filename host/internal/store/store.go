@@ -307,8 +307,9 @@ type Retry func(d Delivery, e chat.DeliveryError, now time.Time) (wait time.Dura
 // Settlement is how an attempt ended.
 type Settlement struct {
 	DeliveryID   string
-	Conversation string // the delivery's
-	Attempt      int    // that of the claimed delivery
+	Account      Account // the delivery's; like Conversation it only spares the store from looking
+	Conversation string
+	Attempt      int // that of the claimed delivery
 	// State is StateSent, StateQueued (to be tried again at NextAt), StateHeld, StateFailed, StateExpired,
 	// StateSuppressed or StateUnknown.
 	State  DeliveryState

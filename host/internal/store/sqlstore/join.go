@@ -70,7 +70,10 @@ func (s *Store) settleJoined(w *Writer, v store.Settlement) error {
 		if err := w.lock(deliveryKey(d.ID)); err != nil {
 			return err
 		}
-		own := store.Settlement{DeliveryID: d.ID, Attempt: d.Attempt, State: v.State, MessageIDs: v.MessageIDs, Error: v.Error}
+		own := store.Settlement{
+			DeliveryID: d.ID, Account: v.Account, Conversation: d.Conversation, Attempt: d.Attempt, State: v.State,
+			MessageIDs: v.MessageIDs, Error: v.Error,
+		}
 		switch v.State {
 		case store.StateSent, store.StateUnknown, store.StateHeld:
 		default:

@@ -320,6 +320,11 @@ func (s *Store) settle(w *Writer, v store.Settlement) error {
 
 func settleKeys(v store.Settlement) []string {
 	keys := []string{deliveryKey(v.DeliveryID), conversationKey(v.Conversation)}
+	if v.Account != (store.Account{}) {
+		for _, id := range v.MessageIDs {
+			keys = append(keys, partKey(v.Account.Platform, v.Account.Account, id))
+		}
+	}
 	for _, d := range v.Instead {
 		keys = append(keys, conversationKey(d.Conversation))
 	}
@@ -336,8 +341,10 @@ func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
 	}
 	for _, id := range slices.Sorted(slices.Values(v.MessageIDs)) {
 		// A receipt that is being stored at this moment must find the part, or this must find the receipt.
-		if err := w.lock(partKey(platform, account, id)); err != nil {
-			return err
+		if v.Account != (store.Account{Platform: platform, Account: account}) {
+			if err := w.lock(partKey(platform, account, id)); err != nil {
+				return err
+			}
 		}
 		if _, err := w.Exec(`INSERT INTO part (message_id, platform, account, delivery_id) VALUES ($1, $2, $3, $4)
 			ON CONFLICT DO NOTHING`, id, platform, account, v.DeliveryID); err != nil {

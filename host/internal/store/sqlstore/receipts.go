@@ -34,7 +34,7 @@ func (s *Store) receive(w *Writer, r chat.Receipt) error {
 		ids, err = s.namedBy(w, r)
 	}
 	for _, id := range ids { // none: it is kept until the answer tells what it is about
-		if err == nil {
+		if err == nil && id != r.DeliveryID { // that one was known before the transaction began
 			err = w.lock(deliveryKey(id))
 		}
 		if err == nil {
