@@ -1,9 +1,6 @@
 package webhook
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 // subject is what every webhook of WhatsApp is about.
 const subject = "whatsapp_business_account"
@@ -20,12 +17,8 @@ type change struct {
 	value raw
 }
 
-// envelope reads the outside. It is the only place that asks whether the body is JSON: its parts are, then.
+// envelope reads the outside.
 func (r *reading) envelope(body raw) {
-	if !json.Valid([]byte(body)) {
-		r.issue("", ParseFailed, "the body is not JSON: "+json.Unmarshal([]byte(body), new(any)).Error(), body)
-		return
-	}
 	top, ok := body.object()
 	switch {
 	case !ok && !body.absent():

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"math"
 	"slices"
@@ -44,9 +45,14 @@ type Parser struct {
 // caller.
 func (p *Parser) Parse(body []byte, receivedAt time.Time) chat.Batch {
 	r := &reading{Parser: p, receivedAt: receivedAt}
-	text := raw(bytes.TrimSpace(body)) // the only copy of the whole body
-	if !utf8.ValidString(string(text)) {
+	body = bytes.TrimSpace(body)
+	text := raw(body) // the only copy of the whole body
+	if !utf8.Valid(body) {
 		r.issue("", InvalidUTF8, "the body is not UTF-8; messages and statuses with wrong bytes are dropped", text)
+	}
+	if !json.Valid(body) { // the only place that asks: its parts are JSON, then
+		r.issue("", ParseFailed, "the body is not JSON: "+json.Unmarshal(body, new(any)).Error(), text)
+		return r.out
 	}
 	r.envelope(text)
 	return r.out
