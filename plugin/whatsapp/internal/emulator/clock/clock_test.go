@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,10 +15,18 @@ func TestRunsLikeAnyOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		defer c.Close()
+		var mu sync.Mutex // what is due runs on goroutines of its own
 		var order []string
+		note := func(word string) func() {
+			return func() {
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, word)
+			}
+		}
 		began := c.Now()
-		c.After(2*time.Second, func() { order = append(order, "second") })
-		c.After(time.Second, func() { order = append(order, "first") })
+		c.After(2*time.Second, note("second"))
+		c.After(time.Second, note("first"))
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		if got := c.Now().Sub(began); got != 3*time.Second || !slices.Equal(order, []string{"first", "second"}) {
@@ -32,8 +41,13 @@ func TestAdvanceRunsWhatIsDueAtItsTime(t *testing.T) {
 		c := clock.New()
 		defer c.Close()
 		began := c.Now()
+		var mu sync.Mutex
 		var at []time.Duration
-		note := func() { at = append(at, c.Now().Sub(began)) }
+		note := func() {
+			mu.Lock()
+			defer mu.Unlock()
+			at = append(at, c.Now().Sub(began))
+		}
 		c.After(48*time.Hour, note)
 		c.After(time.Hour, func() {
 			note()
