@@ -331,9 +331,10 @@ func TestCallFaults(t *testing.T) {
 			if len(ms) != c.accepted || c.accepted == 1 && ms[0].State != c.state {
 				t.Errorf("%+v", ms)
 			}
-			if calls := into[[]struct{ Status int }](t, r.control(t, "GET", "calls", nil)); len(calls) != 1 || calls[0].Status != c.status {
-				t.Errorf("the log of calls: %+v", calls)
-			}
+			eventually(t, func() bool { // a call is in the log once it is over
+				calls := into[[]struct{ Status int }](t, r.control(t, "GET", "calls", nil))
+				return len(calls) == 1 && calls[0].Status == c.status
+			})
 		})
 	}
 }
