@@ -201,7 +201,8 @@ func allowed(r rule, folder, imp string) bool {
 func TestTopLevelIsFixed(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md",
+		"ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "RELIABILITY.md",
+		"SECURITY.md",
 		"buf.gen.yaml", "buf.yaml", "examples", "go.mod", "go.sum", "host", "layout_test.go", "plugin", "proto",
 		"sdk", "tools.mod", "tools.sum",
 	}
@@ -243,7 +244,8 @@ func TestOnlyThePluginNamesItsPlatform(t *testing.T) {
 	}
 }
 
-// Every test that ARCHITECTURE.md names as the holder of an invariant is there.
+// Every test that ARCHITECTURE.md or RELIABILITY.md names as the holder of an invariant or a promise is there, and
+// so is every quoted case of the stores' suite.
 func TestInvariantsAreHeld(t *testing.T) {
 	t.Parallel()
 	var tests strings.Builder
@@ -258,18 +260,43 @@ func TestInvariantsAreHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := os.ReadFile("ARCHITECTURE.md")
+	suite, err := os.ReadFile("host/internal/store/storetest/storetest.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, found := strings.Cut(string(doc), "| invariant | held by |")
-	names := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(table, -1)
-	if !found || len(names) < 20 {
-		t.Fatalf("ARCHITECTURE.md has no table of invariants: %d names", len(names))
-	}
-	for _, n := range names {
-		if !strings.Contains(tests.String(), "\nfunc "+n[1]+"(t *testing.T)") {
-			t.Errorf("ARCHITECTURE.md names %s, which is no test", n[1])
+	for doc, head := range map[string]string{
+		"ARCHITECTURE.md": "| invariant | held by |", "RELIABILITY.md": "| promise | held by |",
+	} {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, tables, _ := strings.Cut(string(text), head)
+		rows := 0
+		for _, line := range strings.Split(tables, "\n") {
+			cells := strings.Split(line, "|")
+			if len(cells) != 4 || strings.HasPrefix(cells[1], "--") || strings.TrimSpace(cells[1]) == "promise" {
+				continue
+			}
+			rows++
+			names := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(cells[2], -1)
+			cases := regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(cells[2], -1)
+			if len(names)+len(cases) == 0 {
+				t.Errorf("%s: nothing holds this: %s", doc, strings.TrimSpace(cells[1]))
+			}
+			for _, n := range names {
+				if !strings.Contains(tests.String(), "\nfunc "+n[1]+"(") {
+					t.Errorf("%s names %s, which is no test", doc, n[1])
+				}
+			}
+			for _, c := range cases {
+				if !strings.Contains(string(suite), "\t\t\""+c[1]+"\":") {
+					t.Errorf("%s names the case %q, which is not in the stores' suite", doc, c[1])
+				}
+			}
+		}
+		if rows < 20 {
+			t.Errorf("%s has no table of what is held by tests: %d rows", doc, rows)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -295,5 +296,36 @@ func TestHeadersInOtherEncodings(t *testing.T) {
 	asked := p.asked[0]
 	if city, _ := asked.Get("x-city"); city != "Z\uFFFDrich" || !utf8.ValidString(asked.URI) {
 		t.Errorf("the plugin was asked with %q and %q", city, asked.URI)
+	}
+}
+
+// A direct chat is known under each id that its user has or had; a group under its own alone.
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		m    chat.Message
+		want []string
+	}{
+		"ids of the user": {
+			chat.Message{ChannelID: "US.1", User: chat.User{ID: "US.1", Aliases: []string{"4915", "4915", ""}}}, []string{"p/a/4915"},
+		},
+		"one id":  {chat.Message{ChannelID: "4915", User: chat.User{ID: "4915"}}, nil},
+		"a group": {chat.Message{ChannelID: "group:1", User: chat.User{ID: "US.1", Aliases: []string{"4915"}}}, nil},
+		"in a thread": {
+			chat.Message{ChannelID: "u/1", ThreadID: "t", User: chat.User{ID: "u/1", Aliases: []string{"u/2"}}}, []string{"p/a/u%2F2/t"},
+		},
+		"a changed number": {chat.Message{
+			ChannelID: "4917", User: chat.User{ID: "4917"},
+			Content: chat.Content{System: &chat.System{PreviousID: "4915", CurrentID: "4917"}},
+		}, []string{"p/a/4915"}},
+		"told in the old chat": {chat.Message{
+			ChannelID: "4915", User: chat.User{ID: "4917"},
+			Content: chat.Content{System: &chat.System{PreviousID: "4915", CurrentID: "4917"}},
+		}, []string{"p/a/4917"}},
+	} {
+		c.m.Platform, c.m.Account = "p", "a"
+		if got := ingress.Aliases(c.m); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }

@@ -33,7 +33,7 @@ type Store interface {
 	// Leave gives back all that the owner holds, so that others take over at once: lanes, as Release does,
 	// and accounts. What it was still sending becomes unknown. It is for an owner that ends.
 	Leave(ctx context.Context, owner string) error
-	// Ping returns an error when the store takes no writes.
+	// Ping returns an error when the store takes no writes, or no messages since it is full.
 	Ping(ctx context.Context) error
 	// Prune forgets what is past its retention. A message or a delivery that is not settled stays, and so do
 	// the ids of the messages that wait.

@@ -50,11 +50,15 @@ func (s *Store) Fail(err error) { s.commit.fail(err) }
 
 // Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.commit.do(ctx, nil, func(w *Writer) error {
+	err := s.commit.do(ctx, nil, func(w *Writer) error {
 		_, err := w.Exec(`INSERT INTO pulse (one, at) VALUES (1, $1)
 			ON CONFLICT (one) DO UPDATE SET at = excluded.at`, micros(w.now))
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return s.room(load{messages: 1, bytes: 1})
 }
 
 // Close writes what is queued and ends the store.
