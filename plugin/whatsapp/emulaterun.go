@@ -63,7 +63,7 @@ func load(flags *flag.FlagSet) (all []*scenario.Scenario, err error) {
 	for _, path := range flags.Args() {
 		some, err := scenario.Load(path)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // it names the file
+			return nil, err
 		}
 		all = append(all, some...)
 	}
@@ -94,7 +94,7 @@ func play(ctx context.Context, s emulator.Settings, address string, ready time.D
 		case address = <-started.address:
 		case err := <-ended:
 			ended <- nil
-			return nil, err //nolint:wrapcheck // it says all
+			return nil, err
 		}
 	}
 	client := &scenario.Client{Address: address, Token: s.ControlToken}
@@ -102,7 +102,7 @@ func play(ctx context.Context, s emulator.Settings, address string, ready time.D
 	limit, cancel := context.WithTimeout(ctx, ready)
 	defer cancel()
 	if err := client.Ready(limit); err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	report := &scenario.Report{}
 	for _, one := range all {
@@ -125,10 +125,10 @@ func (s *starting) Handshake(string, string) {} // the client asks for itself
 
 func publish(r *scenario.Report, stdout io.Writer, asJSON bool) error {
 	if asJSON {
-		return r.JSON(stdout) //nolint:wrapcheck // standard output
+		return r.JSON(stdout)
 	}
 	_, err := fmt.Fprintf(stdout, "%d passed, %d failed\n", r.Passed, r.Failed)
-	return err //nolint:wrapcheck // standard output
+	return err
 }
 
 func writeJUnit(r *scenario.Report, path string) error {

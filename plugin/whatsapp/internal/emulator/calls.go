@@ -118,7 +118,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 	if room := maxCallBytes - len(r.body); room > 0 {
 		r.body = append(r.body, b[:min(room, len(b))]...)
 	}
-	return r.ResponseWriter.Write(b) //nolint:wrapcheck // a writer
+	return r.ResponseWriter.Write(b)
 }
 
 // Unwrap lets the response controller reach the connection.

@@ -96,7 +96,7 @@ func readUpTo(r *http.Request, into any, most int64) error {
 	raw, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, most))
 	switch {
 	case err != nil:
-		return err //nolint:wrapcheck // it says all
+		return err
 	case !isJSON(r) && (len(raw) > 0 || r.Header.Get("Content-Type") != ""):
 		return errNotJSON
 	case len(raw) == 0:
@@ -125,7 +125,7 @@ func (e *Emulator) patchSettings(r *http.Request) (any, error) {
 	if err == nil && s.Seed != before {
 		e.faults.Reseed(s.Seed)
 	}
-	return s, err //nolint:wrapcheck // it says all
+	return s, err
 }
 
 func (e *Emulator) postReset(r *http.Request) (any, error) {
@@ -156,15 +156,15 @@ func (e *Emulator) postImport(r *http.Request) (any, error) {
 	}
 	e.clear()
 	if _, err := e.clock.Advance(r.Context(), ahead); err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	if err := e.world.Import(x.World); err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	e.faults.Reset(e.world.Settings().Seed)
 	for _, f := range x.Faults {
 		if _, err := e.faults.Add(f); err != nil {
-			return nil, err //nolint:wrapcheck // it says all
+			return nil, err
 		}
 	}
 	e.world.Count(func(c *world.Counters) { c.Waiting = 0 })
@@ -173,7 +173,7 @@ func (e *Emulator) postImport(r *http.Request) (any, error) {
 		if p, err := e.world.Person(m.From); err == nil && m.Direction == world.FromUser && m.State == world.Sending {
 			v := value{Contacts: []contact{e.contactOf(p)}, Messages: []json.RawMessage{m.Body}}
 			if err := e.poster.Submit(e.inbound(m, v, p.Names())); err != nil {
-				return nil, err //nolint:wrapcheck // it says all
+				return nil, err
 			}
 		}
 	}
@@ -215,7 +215,7 @@ func (e *Emulator) postClock(r *http.Request) (any, error) {
 	}
 	fired, err := e.clock.Advance(r.Context(), d)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	s := e.clockNow()
 	e.journal.Add("clock", s)
@@ -228,7 +228,7 @@ func (e *Emulator) postFault(r *http.Request) (any, error) {
 	if err := read(r, &f); err != nil {
 		return nil, err
 	}
-	return e.faults.Add(f) //nolint:wrapcheck // it says all
+	return e.faults.Add(f)
 }
 
 func (e *Emulator) deleteFault(r *http.Request) (any, error) {
@@ -321,13 +321,13 @@ func (e *Emulator) postMedia(r *http.Request) (any, error) {
 	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, world.MaxInbound))
 	switch {
 	case err != nil:
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	case len(data) == 0:
 		return nil, errors.New("the body is empty: it must be the bytes of the file")
 	}
 	m, err := e.world.AddMedia(kind, r.URL.Query().Get("filename"), data, true)
 	m.Data = nil
-	return m, err //nolint:wrapcheck // it says all
+	return m, err
 }
 
 // limitOf reads limit and before of a list.

@@ -43,13 +43,13 @@ func (e *Emulator) postRead(r *http.Request) (any, error) {
 	}
 	p, err := e.world.Person(b.From)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	chat := p.ID
 	if b.Group != "" {
 		g, err := e.world.Group(b.Group)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // it says all
+			return nil, err
 		}
 		chat = g.ID
 	}
@@ -87,7 +87,7 @@ func (e *Emulator) getChat(r *http.Request) (any, error) {
 	_, unknownPerson := e.world.Person(name)
 	_, unknownGroup := e.world.Group(name)
 	if unknownPerson != nil && unknownGroup != nil && !world.IsUser(name) {
-		return nil, unknownPerson //nolint:wrapcheck // it says all
+		return nil, unknownPerson
 	}
 	return e.world.ChatOf(name, min(limit, maxChatPage), r.URL.Query().Get("before")), nil
 }
@@ -102,7 +102,7 @@ func (e *Emulator) postTruncate(r *http.Request) (any, error) {
 		return nil, err
 	}
 	ids, err := e.world.Truncate(b.User+b.Group, b.From)
-	return map[string]any{"removed": ids}, err //nolint:wrapcheck // it says all
+	return map[string]any{"removed": ids}, err
 }
 
 func (e *Emulator) logRoutes(control registrar) {
@@ -157,5 +157,5 @@ func (e *Emulator) postWebhook(r *http.Request) (any, error) {
 	default:
 		u.Value = b.Value
 	}
-	return map[string]bool{"submitted": true}, e.poster.Submit(u) //nolint:wrapcheck // it says all
+	return map[string]bool{"submitted": true}, e.poster.Submit(u)
 }

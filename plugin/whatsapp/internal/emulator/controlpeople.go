@@ -93,7 +93,7 @@ func (e *Emulator) postPerson(r *http.Request) (any, error) {
 	f.over(&p)
 	set(&p.Phone, f.Phone)
 	set(&p.UserID, f.UserID)
-	return e.world.AddPerson(p) //nolint:wrapcheck // it says all
+	return e.world.AddPerson(p)
 }
 
 func (e *Emulator) patchPerson(r *http.Request) (any, error) {
@@ -109,7 +109,7 @@ func (e *Emulator) patchPerson(r *http.Request) (any, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	if after.Marketing != before.Marketing {
 		e.tellMarketing(after)
@@ -170,7 +170,7 @@ func (e *Emulator) postGroup(r *http.Request) (any, error) {
 	_ = f.over(&g)
 	g, err := e.world.AddGroup(g)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	e.tellGroup("group_lifecycle_update", g, map[string]any{"type": "group_create", "subject": g.Subject})
 	if len(g.People) > 0 {
@@ -186,11 +186,11 @@ func (e *Emulator) patchGroup(r *http.Request) (any, error) {
 	}
 	before, err := e.world.Group(r.PathValue("group"))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	g, err := e.world.ChangeGroup(before.ID, f.over)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	if g.Subject != before.Subject {
 		e.tellGroup("group_settings_update", g, map[string]any{
@@ -219,10 +219,10 @@ func (e *Emulator) patchGroup(r *http.Request) (any, error) {
 func (e *Emulator) deleteGroup(r *http.Request) (any, error) {
 	g, err := e.world.Group(r.PathValue("group"))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	if err := e.world.RemoveGroup(g.ID); err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 	e.tellGroup("group_lifecycle_update", g, map[string]any{"type": "group_delete"})
 	return map[string]bool{"deleted": true}, nil

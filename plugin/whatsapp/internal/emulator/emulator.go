@@ -149,7 +149,7 @@ const exportVersion = 1
 func (e *Emulator) export() (out []byte, err error) {
 	err = e.world.Export(func(s world.State) error {
 		out, err = json.Marshal(exported{exportVersion, e.clock.Ahead().String(), e.faults.List(), s})
-		return err //nolint:wrapcheck // the emulator's own types
+		return err
 	})
 	return out, err
 }

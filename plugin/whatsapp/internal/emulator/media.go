@@ -46,7 +46,7 @@ func (e *Emulator) upload(c *graphCall) (any, error) {
 		return nil, refusal.New(131053, "the file has no Content-Type of its own in the multipart body")
 	}
 	if err := world.CheckUpload(f.kind, f.data); err != nil {
-		return nil, err //nolint:wrapcheck // a refusal
+		return nil, err
 	}
 	m, err := e.world.AddMedia(f.kind, f.name, f.data, false)
 	if err != nil {
@@ -68,7 +68,7 @@ func readForm(c *graphCall) (f form, err error) {
 	parts := multipart.NewReader(bytes.NewReader(c.raw), params["boundary"])
 	for {
 		part, err := parts.NextPart()
-		if err == io.EOF { //nolint:errorlint // the reader returns it bare
+		if err == io.EOF {
 			return f, nil
 		}
 		if err != nil {

@@ -80,7 +80,7 @@ func (e *Emulator) Send(a Action) (id string, err error) {
 	}
 	d, err := e.world.Act(a, e.link)
 	if err != nil {
-		return "", err //nolint:wrapcheck // it says all
+		return "", err
 	}
 	m := d.Message
 	v := value{Contacts: []contact{e.contactOf(d.Person)}, Messages: []json.RawMessage{m.Body}}
@@ -182,7 +182,7 @@ func (e *Emulator) changeNumber(name, number string) (world.Person, error) {
 		return nil
 	})
 	if err != nil {
-		return after, err //nolint:wrapcheck // it says all
+		return after, err
 	}
 	if before.Shown() != "" {
 		e.system(after, before.Phone, map[string]any{
@@ -203,7 +203,7 @@ func (e *Emulator) changeUserID(name, id string) (world.Person, error) {
 		return nil
 	})
 	if err != nil {
-		return after, err //nolint:wrapcheck // it says all
+		return after, err
 	}
 	e.tellUserID(before, after)
 	return after, nil

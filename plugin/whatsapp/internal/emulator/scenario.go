@@ -63,7 +63,7 @@ func (e *Emulator) copyChat(v world.View, messages []world.Message) ([]byte, err
 	if v.Kind == "group" {
 		g, err := e.world.Group(v.ID)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // it says all
+			return nil, err
 		}
 		title = g.Subject
 		for _, id := range g.People {
@@ -82,7 +82,7 @@ func (e *Emulator) copyChat(v world.View, messages []world.Message) ([]byte, err
 		}
 		chat = append(chat, s)
 	}
-	return scenario.Copy(title, people, group, chat) //nolint:wrapcheck // it says all
+	return scenario.Copy(title, people, group, chat)
 }
 
 // word is the first one of a name, in small letters.

@@ -22,11 +22,11 @@ func (e *Emulator) createTemplate(c *graphCall) (any, error) {
 	}
 	d, err := template.Parse(c.raw)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a refusal
+		return nil, err
 	}
 	t, err := e.world.AddTemplate(*d)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a refusal
+		return nil, err
 	}
 	e.reviewLater(t.ID)
 	return map[string]string{"id": t.ID, "status": t.Status, "category": t.Category}, nil
@@ -58,10 +58,10 @@ func (e *Emulator) editTemplate(c *graphCall) (any, error) {
 	}
 	d, err := template.Parse(raw)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a refusal
+		return nil, err
 	}
 	if _, err := e.world.EditTemplate(old.ID, d.Components, d.Category); err != nil {
-		return nil, err //nolint:wrapcheck // a refusal
+		return nil, err
 	}
 	e.reviewLater(old.ID)
 	return success, nil
@@ -84,7 +84,7 @@ func (e *Emulator) reviewLater(id string) {
 func (e *Emulator) review(id, status, reason string) (template.Definition, error) {
 	t, err := e.world.Review(id, status, reason)
 	if err != nil {
-		return t, err //nolint:wrapcheck // it says all
+		return t, err
 	}
 	e.account("message_template_status_update", templateEvent(t, status), "template "+t.Name+" is "+status)
 	return t, nil
@@ -203,11 +203,11 @@ func (e *Emulator) paged(c *graphCall, n int, at func(int) (any, error)) (any, e
 func fields(v any, list string) (any, error) {
 	raw, err := json.Marshal(v)
 	if err != nil || list == "" {
-		return v, err //nolint:wrapcheck // the emulator's own types
+		return v, err
 	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &all); err != nil {
-		return nil, err //nolint:wrapcheck // the emulator's own types
+		return nil, err
 	}
 	out := map[string]json.RawMessage{"id": all["id"]}
 	for f := range strings.SplitSeq(list, ",") {

@@ -167,7 +167,7 @@ func (s *Set) Add(f Fault) (Fault, error) {
 	f.ID, f.Seen, f.Hits, f.Left = "f"+strconv.Itoa(s.next), 0, 0, f.Next
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], s.seed)
-	binary.LittleEndian.PutUint64(key[8:], uint64(s.next)) //nolint:gosec // a count
+	binary.LittleEndian.PutUint64(key[8:], uint64(s.next))
 	f.rng = rand.New(rand.NewChaCha8(key))
 	s.faults[f.ID] = &f
 	s.tell(f)

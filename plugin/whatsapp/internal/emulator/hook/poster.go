@@ -71,7 +71,6 @@ type Poster struct {
 	client *http.Client
 	log    log
 
-	//nolint:containedctx // deliveries outlive the request that began them
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -563,7 +562,7 @@ type trickle struct {
 	rest  []byte
 	piece int
 	pause time.Duration
-	ctx   context.Context //nolint:containedctx // io.Reader has no other way
+	ctx   context.Context
 	begun bool
 }
 

@@ -29,26 +29,26 @@ type header struct {
 
 // form is what a kind of interactive message looks like.
 type form struct {
-	header header1
-	body   need
+	header headerRule
+	body   bodyRule
 	footer bool
 	action func(*reader, json.RawMessage) error
 }
 
-// header1 is which headers a kind takes.
-type header1 int
+// headerRule is which headers a kind takes.
+type headerRule int
 
 const (
-	noHeader header1 = iota
+	noHeader headerRule = iota
 	anyHeader
 	textHeader
 	mustHaveText
 )
 
-type need int
+type bodyRule int
 
 const (
-	required need = iota
+	required bodyRule = iota
 	optional
 )
 
@@ -112,7 +112,7 @@ var kinds = []string{
 	"order_status",
 }
 
-func (r *reader) header(h *header, kind string, takes header1) error {
+func (r *reader) header(h *header, kind string, takes headerRule) error {
 	switch {
 	case h == nil && takes == mustHaveText:
 		return refusal.Missing("interactive of type %s needs a header of type text", kind)
@@ -141,7 +141,7 @@ func (r *reader) headerFile(h *header, takes ...string) error {
 	case f.Caption != nil:
 		return refusal.Parameter("Unexpected key \"caption\" on the header")
 	}
-	return r.media1(f, h.Type)
+	return r.attach(f, h.Type)
 }
 
 type button struct {

@@ -44,11 +44,11 @@ func (r *reader) file(raw json.RawMessage, kind, where string) error {
 	if err := r.decode(raw, &f, where); err != nil {
 		return err
 	}
-	return r.media1(&f, kind)
+	return r.attach(&f, kind)
 }
 
-// media1 checks one file and keeps it.
-func (r *reader) media1(f *file, kind string) error {
+// attach checks one file and keeps it.
+func (r *reader) attach(f *file, kind string) error {
 	switch {
 	case (f.ID == "") == (f.Link == ""):
 		return refusal.Parameter("%s needs either an id or a link", kind)

@@ -52,7 +52,7 @@ func strictly(raw []byte, into any, known bool) error {
 		dec.DisallowUnknownFields()
 	}
 	if err := dec.Decode(into); err != nil {
-		return err //nolint:wrapcheck // the caller puts it into words
+		return err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errMore

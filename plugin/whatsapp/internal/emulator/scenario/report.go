@@ -46,7 +46,7 @@ func (r *Report) JSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(r) //nolint:wrapcheck // the caller knows the writer
+	return enc.Encode(r)
 }
 
 type junitFailure struct {
@@ -85,15 +85,15 @@ func (r *Report) JUnit(w io.Writer) error {
 	}
 	s.Time = seconds(total)
 	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err //nolint:wrapcheck // the caller knows the writer
+		return err
 	}
 	enc := xml.NewEncoder(w)
 	enc.Indent("", "  ")
 	if err := enc.Encode(s); err != nil {
-		return err //nolint:wrapcheck // the caller knows the writer
+		return err
 	}
 	_, err := io.WriteString(w, "\n")
-	return err //nolint:wrapcheck // the caller knows the writer
+	return err
 }
 
 func seconds(f float64) string { return strconv.FormatFloat(f, 'f', 3, 64) }

@@ -138,7 +138,7 @@ func (r *run) putUp(ctx context.Context, name string, f File) error {
 	}
 	if f.Path != "" {
 		if data, err = os.ReadFile(filepath.Join(filepath.Dir(r.path), f.Path)); err != nil {
-			return err //nolint:wrapcheck // it names the file
+			return err
 		}
 	}
 	if f.Filename == "" && f.Path != "" {

@@ -33,7 +33,7 @@ func Parse(s string) (time.Duration, error) {
 func (s Span) String() string { return time.Duration(s).String() }
 
 // MarshalJSON writes Go's form.
-func (s Span) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) } //nolint:wrapcheck // a string
+func (s Span) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
 // UnmarshalJSON reads a string.
 func (s *Span) UnmarshalJSON(raw []byte) error {

@@ -75,15 +75,21 @@ func country(phone string) string {
 	return "XX"
 }
 
-func (w *World) person(name string) *Person {
-	name = strings.TrimPrefix(name, "+")
-	i := slices.IndexFunc(w.state.People, func(p *Person) bool {
-		return name != "" && name != "@" && slices.Contains(p.Names(), name)
-	})
-	if i < 0 {
-		return nil
+func (w *World) person(name string) *Person { return w.names[strings.TrimPrefix(name, "+")] }
+
+// enter lets a person be found by all names, and leave undoes it.
+func (w *World) enter(p *Person) {
+	for _, name := range p.Names() {
+		if name != "" && name != "@" {
+			w.names[name] = p
+		}
 	}
-	return w.state.People[i]
+}
+
+func (w *World) leave(p *Person) {
+	for _, name := range p.Names() {
+		delete(w.names, name)
+	}
 }
 
 // Person returns somebody by id, number, user id or @username.
@@ -137,6 +143,7 @@ func (w *World) addPerson(p Person) (*Person, error) {
 	}
 	delete(w.gone, p.Phone)
 	w.state.People = append(w.state.People, &p)
+	w.enter(&p)
 	w.tell("person", p)
 	return &p, nil
 }
@@ -198,7 +205,9 @@ func (w *World) ChangePerson(name string, change func(*Person) error) (after Per
 		}
 	}
 	delete(w.gone, next.Phone)
+	w.leave(p)
 	*p = next
+	w.enter(p)
 	w.tell("person", *p)
 	return *p, before, nil
 }
@@ -217,6 +226,7 @@ func (w *World) RemovePerson(name string) error {
 		return fmt.Errorf("%w: nobody is called %.40q", ErrUnknown, name)
 	}
 	w.removeChat(p.ID)
+	w.leave(p)
 	for _, g := range w.state.Groups {
 		g.People = slices.DeleteFunc(g.People, func(id string) bool { return id == p.ID })
 	}

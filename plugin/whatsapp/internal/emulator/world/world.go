@@ -66,6 +66,7 @@ type World struct {
 	mu         sync.Mutex
 	state      State
 	byID       map[string]*Message
+	names      map[string]*Person
 	chats      map[string]*Chat
 	files      map[string]*Media
 	mediaBytes int64
@@ -102,7 +103,7 @@ func New(c Config) *World {
 // load replaces the state. The caller holds the lock.
 func (w *World) load(s State) {
 	w.state = s
-	w.byID, w.chats, w.files = map[string]*Message{}, map[string]*Chat{}, map[string]*Media{}
+	w.byID, w.names, w.chats, w.files = map[string]*Message{}, map[string]*Person{}, map[string]*Chat{}, map[string]*Media{}
 	w.gone, w.initiated, w.callbacks = map[string]bool{}, map[string]time.Time{}, map[string]bool{}
 	w.sends, w.mediaBytes, w.forgotten = nil, 0, false
 	for _, m := range s.Messages {
@@ -116,6 +117,7 @@ func (w *World) load(s State) {
 		w.mediaBytes += int64(len(m.Data))
 	}
 	for _, p := range s.People {
+		w.enter(p)
 		for _, id := range p.Past {
 			w.gone[id] = true
 		}
@@ -124,7 +126,7 @@ func (w *World) load(s State) {
 		w.state.Templates = []*template.Definition{helloWorld()}
 	}
 	if w.state.Settings.Seed == 0 {
-		w.state.Settings.Seed = rand.Uint64() >> 12 //nolint:gosec // fits into a number of JavaScript
+		w.state.Settings.Seed = rand.Uint64() >> 12
 	}
 	if w.rng == nil {
 		w.seed()
@@ -242,7 +244,7 @@ func (w *World) newID() string { return "wamid.HBgN" + w.random(28) }
 func (w *World) random(n int) string {
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = byte(w.rng.Uint32()) //nolint:gosec // no secret
+		b[i] = byte(w.rng.Uint32())
 	}
 	return base64.StdEncoding.EncodeToString(b)
 }
@@ -255,7 +257,7 @@ func (w *World) number(n int) string {
 		if i == 0 {
 			d = 1 + w.rng.IntN(9)
 		}
-		b.WriteByte(byte('0' + d)) //nolint:gosec // a digit
+		b.WriteByte(byte('0' + d))
 	}
 	return b.String()
 }
