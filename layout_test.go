@@ -105,7 +105,7 @@ var rules = []rule{
 	{
 		"host/internal/api",
 		[]string{"self", "sdk/chat", "host/internal/store!", "host/internal/stats", "proto/gen/aof/host"},
-		[]string{"connectrpc.com/connect", "google.golang.org/protobuf", "google.golang.org/genproto"},
+		[]string{"connectrpc.com/connect", "google.golang.org/protobuf", "google.golang.org/genproto", "golang.org/x/time"},
 		"the only room that knows aof.host.v1",
 	},
 	{

@@ -64,7 +64,7 @@ func (s *servers) build(d *daemon) error {
 	s.list = append(s.list, &server{Server: adminServer(services, quiet), at: socket})
 	if admin := d.cfg.Admin; admin.Listen != "" {
 		page := console.Handler(console.Settings{})
-		srv := adminServer(api.Guard{Token: admin.Token}.Protect(services, page), quiet)
+		srv := adminServer(api.Guard{Token: admin.Token, Logger: d.log}.Protect(services, page), quiet)
 		at, err := s.listen(srv, admin.Listen, admin.TLSCertFile, admin.TLSKeyFile)
 		if err != nil {
 			return fmt.Errorf("listen for the admin API on %s: %w: choose another spec.admin.listen", admin.Listen, err)

@@ -6,13 +6,16 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"connectrpc.com/connect"
+	"golang.org/x/time/rate"
 
 	"github.com/aof-dev/aofd/proto/gen/aof/host/v1/hostv1connect"
 )
@@ -25,6 +28,8 @@ type Guard struct {
 	// Hosts are names, without port, under which the listener may be called beside those of this machine. They
 	// are of use behind a reverse proxy without a token.
 	Hosts []string
+	// Logger hears of refused calls, one a second at most. Nil: nobody does.
+	Logger *slog.Logger
 }
 
 // Protect returns a handler that lets through what may pass to the API, and everything to pages. A page holds
@@ -36,7 +41,13 @@ type Guard struct {
 func (g Guard) Protect(services, page http.Handler) http.Handler {
 	sameOrigin := http.NewCrossOriginProtection()
 	denied := connect.NewErrorWriter()
+	told := rate.Sometimes{Interval: time.Second}
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
+		if g.Logger != nil {
+			told.Do(func() {
+				g.Logger.Warn("a call of the admin API was refused", "from", r.RemoteAddr, "reason", err)
+			})
+		}
 		w.Header().Set("Cache-Control", "no-store")
 		if denied.IsSupported(r) {
 			_ = denied.Write(w, r, err) // the client is gone if this fails

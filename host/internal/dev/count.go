@@ -19,12 +19,17 @@ type counts struct {
 	known    map[id]bool   // in the ledger; true: it has its outcome
 	repeated map[string]uint64
 	cursor   string // of the ledger's tail
-	checked  int    // phone states that were there when the ledger was read last
 	total    *hostv1.Counters
 }
 
 // id of a message of a person.
 type id struct{ platform, message string }
+
+// These bound the memory: later messages are not counted.
+const (
+	maxCounted = 100_000
+	maxKnown   = 10 * maxCounted // a folder that is kept has those of earlier sessions, too
+)
 
 // countEvery is how often the two are compared.
 const countEvery = 300 * time.Millisecond
@@ -43,7 +48,10 @@ func (c *counts) phone(platform string, m phoneMessage) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sent[id{platform, m.ID}] = m.State
+	key := id{platform, m.ID}
+	if _, known := c.sent[key]; known || len(c.sent) < maxCounted {
+		c.sent[key] = m.State
+	}
 }
 
 func (c *counts) counters(platform string, n phoneCounters) {
@@ -100,12 +108,19 @@ func (c *counts) read(ctx context.Context, dial func() (hostv1connect.HostServic
 			return nil
 		}
 		if m := e.GetMessage(); m != nil {
-			c.mu.Lock()
-			c.known[id{m.GetPlatform(), m.GetEventId()}] = m.GetState() == "done"
-			c.mu.Unlock()
+			c.learn(id{m.GetPlatform(), m.GetEventId()}, m.GetState() == "done")
 		}
 	}
 	return stream.Err()
+}
+
+// learn notes that the ledger has a message, and whether that has its outcome.
+func (c *counts) learn(m id, done bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.known[m]; known || len(c.known) < maxKnown {
+		c.known[m] = done
+	}
 }
 
 // compare counts. lost is judged by the messages that were taken before the ledger was read.
