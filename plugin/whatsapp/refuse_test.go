@@ -2,11 +2,14 @@ package whatsapp_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/outbound"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/refusal"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -145,7 +148,7 @@ func TestWhatMetaRefusesIsNotSent(t *testing.T) {
 		"relative link":         {whatsapp.Document{File: whatsapp.File{Link: "a.pdf"}}, "100", "URL"},
 		"long caption":          {whatsapp.Image{File: link("a.png"), Caption: letters(1025)}, "131009", "1024"},
 		"north of the pole":     {whatsapp.Location{Latitude: 90.5}, "131009", "degrees"},
-		"no card":               {whatsapp.Contacts{}, "131009", "257"},
+		"no card":               {whatsapp.Contacts{}, "100", "no address card"},
 		"many cards":            {make(whatsapp.Contacts, 258), "131009", "257"},
 		"card without a name":   {whatsapp.Contacts{{}}, "131008", "name"},
 		"card with half a name": {whatsapp.Contacts{{Name: whatsapp.ContactName{FormattedName: "A"}}}, "131008", "another part"},
@@ -162,12 +165,12 @@ func TestWhatMetaRefusesIsNotSent(t *testing.T) {
 		"long footer":          {whatsapp.Buttons{Body: "b", Footer: letters(61), Buttons: oneButton}, "131009", "60"},
 		"no button":            {buttons(0, same), "131009", "buttons"},
 		"four buttons":         {buttons(4, same), "131009", "buttons"},
-		"button without id":    {buttons(1, func(_ int, b *whatsapp.Button) { b.ID = "" }), "131008", "id"},
+		"button without id":    {buttons(1, func(_ int, b *whatsapp.Button) { b.ID = "" }), "131009", "id"},
 		"long button id":       {buttons(1, func(_ int, b *whatsapp.Button) { b.ID = letters(257) }), "131009", "256"},
 		"padded button id":     {buttons(1, func(_ int, b *whatsapp.Button) { b.ID = " x" }), "131009", "white space"},
 		"same button ids":      {buttons(2, func(_ int, b *whatsapp.Button) { b.ID = "x" }), "131009", "twice"},
 		"same button titles":   {buttons(2, func(_ int, b *whatsapp.Button) { b.Title = "x" }), "131009", "twice"},
-		"button without title": {buttons(1, func(_ int, b *whatsapp.Button) { b.Title = "" }), "131008", "title"},
+		"button without title": {buttons(1, func(_ int, b *whatsapp.Button) { b.Title = "" }), "131009", "title"},
 		"long button title":    {buttons(1, func(_ int, b *whatsapp.Button) { b.Title = letters(21) }), "131009", "20"},
 		"long title of emoji":  {buttons(1, func(_ int, b *whatsapp.Button) { b.Title = emoji(22) }), "131009", "20"},
 
@@ -176,17 +179,17 @@ func TestWhatMetaRefusesIsNotSent(t *testing.T) {
 		"eleven rows":           {rows(1, 11, row), "131009", "11 rows"},
 		"six and six rows":      {rows(2, 6, row), "131009", "12 rows"},
 		"eleven sections":       {rows(11, 1, row), "131009", "sections"},
-		"section without title": {whatsapp.List{Body: "b", Label: "l", Sections: append(rows(1, 1, row).Sections, whatsapp.Section{Rows: []whatsapp.Row{{ID: "x", Title: "x"}}})}, "131008", "section"},
+		"section without title": {whatsapp.List{Body: "b", Label: "l", Sections: append(rows(1, 1, row).Sections, whatsapp.Section{Rows: []whatsapp.Row{{ID: "x", Title: "x"}}})}, "131009", "section"},
 		"same row ids":          {rows(1, 2, func(r *whatsapp.Row) { r.ID = "x" }), "131009", "twice"},
 		"long row id":           {rows(1, 1, func(r *whatsapp.Row) { r.ID = letters(201) }), "131009", "200"},
 		"long row title":        {rows(1, 1, func(r *whatsapp.Row) { r.Title = letters(25) }), "131009", "24"},
 		"long row description":  {rows(1, 1, func(r *whatsapp.Row) { r.Description = letters(73) }), "131009", "72"},
-		"list without label":    {whatsapp.List{Body: "b", Sections: rows(1, 1, row).Sections}, "131008", "label"},
+		"list without label":    {whatsapp.List{Body: "b", Sections: rows(1, 1, row).Sections}, "131009", "label"},
 		"long list label":       {whatsapp.List{Body: "b", Label: letters(21), Sections: rows(1, 1, row).Sections}, "131009", "20"},
 
 		"no link":          {whatsapp.LinkButton{Body: "b", Label: "l"}, "100", "URL"},
 		"link to mail":     {whatsapp.LinkButton{Body: "b", Label: "l", URL: "mailto:a@b.example"}, "100", "URL"},
-		"link to an IP":    {whatsapp.LinkButton{Body: "b", Label: "l", URL: "https://10.0.0.1/"}, "131009", "host"},
+		"link to an IP":    {whatsapp.LinkButton{Body: "b", Label: "l", URL: "https://10.0.0.1/"}, "100", "host"},
 		"long link":        {whatsapp.LinkButton{Body: "b", Label: "l", URL: "https://x.example/" + letters(2000)}, "131009", "2000"},
 		"long link label":  {whatsapp.LinkButton{Body: "b", Label: letters(21), URL: "https://x.example"}, "131009", "20"},
 		"request, no body": {whatsapp.LocationRequest{}, "131008", "body"},
@@ -202,7 +205,7 @@ func TestWhatMetaRefusesIsNotSent(t *testing.T) {
 		"eleven cards":          {cards(11, card), "131009", "cards"},
 		"carousel without text": {whatsapp.Carousel{Cards: cards(2, card).Cards}, "131008", "body"},
 		"card without picture":  {cards(2, func(_ int, c *whatsapp.Card) { c.Header = nil }), "131008", "image"},
-		"card with words above": {cards(2, func(_ int, c *whatsapp.Card) { c.Header = whatsapp.HeaderText("h") }), "131008", "image"},
+		"card with words above": {cards(2, func(_ int, c *whatsapp.Card) { c.Header = whatsapp.HeaderText("h") }), "100", "image"},
 		"mixed headers": {cards(2, func(i int, c *whatsapp.Card) {
 			if i == 1 {
 				c.Header = whatsapp.Video{File: link("a.mp4")}
@@ -223,9 +226,9 @@ func TestWhatMetaRefusesIsNotSent(t *testing.T) {
 			*c = whatsapp.Card{ProductID: "p", CatalogID: fmt.Sprint(i + 1)}
 		}), "131009", "catalog"},
 
-		"flow without id":        {flow(func(f *whatsapp.Flow) { f.ID = "" }), "100", "id or a name"},
-		"flow with two ids":      {flow(func(f *whatsapp.Flow) { f.Name = "n" }), "100", "id or a name"},
-		"flow without label":     {flow(func(f *whatsapp.Flow) { f.Label = "" }), "131008", "label"},
+		"flow without id":        {flow(func(f *whatsapp.Flow) { f.ID = "" }), "131008", "id or a name"},
+		"flow with two ids":      {flow(func(f *whatsapp.Flow) { f.Name = "n" }), "131008", "id or a name"},
+		"flow without label":     {flow(func(f *whatsapp.Flow) { f.Label = "" }), "131009", "label"},
 		"long flow label":        {flow(func(f *whatsapp.Flow) { f.Label = letters(31) }), "131009", "30"},
 		"flow label with emoji":  {flow(func(f *whatsapp.Flow) { f.Label = "Go 🚀" }), "131009", "emoji"},
 		"flow data, no screen":   {flow(func(f *whatsapp.Flow) { f.Data = map[string]any{"a": 1} }), "131008", "screen"},
@@ -273,6 +276,14 @@ func TestWhatMetaRefusesIsNotSent(t *testing.T) {
 			continue
 		}
 		e := failure(t, err)
+		// What the emulator's decoder refuses as well, it refuses with the same code. It leaves some to a template's
+		// definition.
+		if body, err := whatsapp.Unchecked(c.content, to); err == nil {
+			_, err := outbound.Parse(body, false)
+			if no, ok := errors.AsType[*refusal.Refusal](err); ok && fmt.Sprint(no.Code) != c.code {
+				t.Errorf("%s: we say %s, the emulator says %v", name, c.code, no)
+			}
+		}
 		if e.PlatformCode != c.code || !strings.Contains(e.Text, c.word) || e.Hint == "" || !e.Permanent || e.Sent != chat.SentNo {
 			t.Errorf("%s: %+v", name, e)
 		}

@@ -159,7 +159,7 @@ func checkLinkAction(a graph.Action) *refusal {
 		return r
 	}
 	if !PublicLink(p.URL) {
-		return value("the address of the button has no name of a host").because("write the name instead of the IP address")
+		return shape("the address of the button has no name of a host").because("write the name instead of the IP address")
 	}
 	return nil
 }
@@ -204,8 +204,11 @@ func checkCard(c graph.Card, ids *unique) *refusal {
 	default:
 		return shape("%.20q is no type of card", c.Type)
 	}
-	if c.Header == nil || c.Header.Type != "image" && c.Header.Type != "video" {
+	if c.Header == nil {
 		return missing("a card needs an image or a video above")
+	}
+	if c.Header.Type != "image" && c.Header.Type != "video" {
+		return shape("a card has no header of type %.20q, it needs an image or a video above", c.Header.Type)
 	}
 	if r := checkHeaderFile(c.Header); r != nil {
 		return r
@@ -250,7 +253,7 @@ func checkFlow(i *graph.Interactive) *refusal {
 	case p.FlowMessageVersion == "":
 		return missing("the flow has no flow_message_version").because(`it is "3"`)
 	case (p.FlowID == "") == (p.FlowName == ""):
-		return shape("a flow needs either an id or a name")
+		return missing("a flow needs either an id or a name")
 	case p.Mode != "" && p.Mode != "draft" && p.Mode != "published":
 		return shape("the mode of a flow is draft or published")
 	case p.FlowAction != "" && p.FlowAction != "navigate" && p.FlowAction != "data_exchange":

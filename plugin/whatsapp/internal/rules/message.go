@@ -169,8 +169,11 @@ func checkLocation(l *graph.Location) *refusal {
 }
 
 func checkContacts(m *graph.Message) *refusal {
-	if n := len(m.Contacts); n < 1 || n > ContactsMax {
-		return value("%d address cards, 1 to %d are possible", n, ContactsMax)
+	switch n := len(m.Contacts); {
+	case n == 0:
+		return shape("there is no address card")
+	case n > ContactsMax:
+		return value("%d address cards, %d are possible", n, ContactsMax)
 	}
 	for i, c := range m.Contacts {
 		n := c.Name

@@ -74,7 +74,7 @@ func first(all ...*refusal) *refusal {
 func within(what, s string, least, most int) *refusal {
 	switch n := Length(s); {
 	case least > 0 && strings.TrimSpace(s) == "":
-		return missing("%s is empty", what)
+		return value("%s is empty, 1 to %d characters are possible", what, most)
 	case n > most:
 		return value("%s has %d characters, the limit is %d", what, n, most).because("make it shorter")
 	}
@@ -85,7 +85,7 @@ func within(what, s string, least, most int) *refusal {
 func identifier(what, id string, most int) *refusal {
 	switch {
 	case id == "":
-		return missing("%s is empty", what)
+		return value("%s is empty, 1 to %d bytes are possible", what, most)
 	case len(id) > most:
 		return value("%s has %d bytes, the limit is %d", what, len(id), most).because("use a shorter id")
 	case strings.TrimSpace(id) != id:
