@@ -155,7 +155,7 @@ func (e *Emulator) postImport(r *http.Request) (any, error) {
 		return nil, errors.New("ahead is no duration")
 	}
 	e.clear()
-	if _, err := e.clock.Advance(r.Context(), ahead); err != nil {
+	if _, err := e.clock.Advance(r.Context(), ahead, e.poster.Idle); err != nil {
 		return nil, err
 	}
 	if err := e.world.Import(x.World); err != nil {
@@ -213,7 +213,7 @@ func (e *Emulator) postClock(r *http.Request) (any, error) {
 	if d < 0 || d > maxAdvance {
 		return nil, errors.New("the clock goes forward only, and 400 days at once at most; a reset brings it back")
 	}
-	fired, err := e.clock.Advance(r.Context(), d)
+	fired, err := e.clock.Advance(r.Context(), d, e.poster.Idle)
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func TestScenariosThatCannotBeRead(t *testing.T) {
 }
 
 const steps = `name: All of it
-within: 5s
+within: 20s
 people: {ana: {phone: "4915112345678"}}
 steps:
   - {do: send, from: ana, text: "~ tilde", as: question}
@@ -155,7 +155,8 @@ func TestScenarioPasses(t *testing.T) {
 func TestScenarioFails(t *testing.T) {
 	t.Parallel()
 	client, _ := newBot(t)
-	const head = "within: 300ms\npeople: {ana: {phone: \"4915112345678\"}}\nsteps:\n  - {do: send, from: ana, text: menu}\n  - "
+	const head = "within: 300ms\npeople: {ana: {phone: \"4915112345678\"}}\nsteps:\n  - {do: send, from: ana, text: menu}\n" +
+		"  - {expect: count, to: ana, is: 1, within: 20s}\n  - "
 	for step, want := range map[string]string{
 		`{expect: message, to: ana, text: hello}`:                            `text is "choose", not "hello"`,
 		`{expect: message, to: ana, text: "~^x"}`:                            `text is "choose", which does not match`,
@@ -178,7 +179,7 @@ func TestScenarioFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			res := client.Run(t.Context(), all[0])
-			if res.Failure == nil || !strings.Contains(res.Failure.Error, want) || res.Failure.Line != 5 {
+			if res.Failure == nil || !strings.Contains(res.Failure.Error, want) || res.Failure.Line != 6 {
 				t.Errorf("%+v, want %s", res.Failure, want)
 			}
 		})

@@ -87,10 +87,12 @@ func (c *Clock) start(j *job) {
 }
 
 // Advance moves the clock forward by d. It runs what becomes due one after the other, each at its own time,
-// and returns how much that was. When ctx ends first, the clock stands where it got to.
-func (c *Clock) Advance(ctx context.Context, d time.Duration) (fired int, err error) {
+// and returns how much that was. Before each step it calls settle, which waits for what the step before began.
+// When ctx ends first, the clock stands where it got to.
+func (c *Clock) Advance(ctx context.Context, d time.Duration, settle func(context.Context)) (fired int, err error) {
 	c.moving.Lock()
 	defer c.moving.Unlock()
+	settle(ctx)
 	c.mu.Lock()
 	c.stopped = true
 	target := c.now().Add(d)
@@ -103,6 +105,7 @@ func (c *Clock) Advance(ctx context.Context, d time.Duration) (fired int, err er
 		}
 		j.run()
 		fired++
+		settle(ctx)
 		if err := ctx.Err(); err != nil {
 			return fired, context.Cause(ctx)
 		}

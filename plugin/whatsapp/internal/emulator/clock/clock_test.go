@@ -1,6 +1,7 @@
 package clock_test
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -53,7 +54,7 @@ func TestAdvanceRunsWhatIsDueAtItsTime(t *testing.T) {
 			note()
 			c.After(time.Hour, note) // due within the same step
 		})
-		fired, err := c.Advance(t.Context(), 25*time.Hour)
+		fired, err := c.Advance(t.Context(), 25*time.Hour, nothing)
 		if want := []time.Duration{time.Hour, 2 * time.Hour}; err != nil || fired != 2 || !slices.Equal(at, want) {
 			t.Errorf("%d %v %v", fired, at, err)
 		}
@@ -68,13 +69,16 @@ func TestAdvanceRunsWhatIsDueAtItsTime(t *testing.T) {
 	})
 }
 
+// nothing waits for nothing.
+func nothing(context.Context) {}
+
 func TestReset(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New()
 		defer c.Close()
 		c.After(time.Hour, func() { t.Error("it was forgotten") })
-		if _, err := c.Advance(t.Context(), time.Minute); err != nil {
+		if _, err := c.Advance(t.Context(), time.Minute, nothing); err != nil {
 			t.Fatal(err)
 		}
 		c.Reset()

@@ -80,6 +80,7 @@ type Poster struct {
 	batches map[string]*batch      // by fault
 	count   int                    // of what was submitted and is not over
 	parked  int                    // of those, what a fault holds back
+	running int                    // goroutines that post
 	last    int
 	closed  bool
 	busy    sync.WaitGroup
@@ -317,7 +318,7 @@ func (p *Poster) queue(d *delivery, here bool) {
 		p.mu.Unlock()
 		return
 	}
-	p.busy.Add(1)
+	p.begin()
 	p.mu.Unlock()
 	if here {
 		p.run(d.lane, d.epoch)
@@ -328,7 +329,7 @@ func (p *Poster) queue(d *delivery, here bool) {
 
 // run works off a lane until it is empty, its first one has to wait, or a reset made it void.
 func (p *Poster) run(lane string, epoch int) {
-	defer p.busy.Done()
+	defer p.end()
 	for {
 		d := p.firstOf(lane, epoch)
 		if d == nil {
@@ -339,6 +340,37 @@ func (p *Poster) run(lane string, epoch int) {
 			return
 		}
 		p.pop(lane, d)
+	}
+}
+
+// begin and end count the goroutines that post. The caller of begin holds the lock.
+func (p *Poster) begin() {
+	p.busy.Add(1)
+	p.running++
+}
+
+func (p *Poster) end() {
+	p.mu.Lock()
+	p.running--
+	p.wake()
+	p.mu.Unlock()
+	p.busy.Done()
+}
+
+// Idle waits until nothing is being posted, or ctx ends. What waits for its next try is not being posted.
+func (p *Poster) Idle(ctx context.Context) {
+	for {
+		p.mu.Lock()
+		running, changed := p.running, p.changed
+		p.mu.Unlock()
+		if running == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -363,7 +395,7 @@ func (p *Poster) again(lane string, d *delivery) {
 		p.mu.Unlock()
 		return
 	}
-	p.busy.Add(1)
+	p.begin()
 	p.mu.Unlock()
 	p.run(lane, d.epoch)
 }
@@ -449,10 +481,10 @@ func (p *Poster) copy(d *delivery, body []byte) {
 		p.mu.Unlock()
 		return
 	}
-	p.busy.Add(1)
+	p.begin()
 	p.enter(1)
 	p.mu.Unlock()
-	defer p.busy.Done()
+	defer p.end()
 	defer func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
