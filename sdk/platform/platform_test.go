@@ -442,7 +442,7 @@ func TestGivenConfig(t *testing.T) {
 		{"3", `"` + strings.Repeat("x", 1<<20) + `"`, "at most 1048576 bytes"},
 		{"1", "", "no number of a file descriptor from 3 on"},
 		{"x", "", "no number of a file descriptor from 3 on"},
-		{"9", "", "bad file descriptor"},
+		{"9999", "", "bad file descriptor"},
 	} {
 		read, write, err := os.Pipe()
 		if err != nil {
