@@ -168,7 +168,7 @@ func (s *Stage) claim(free chan struct{}) (more bool, err error) {
 		return false, nil
 	default:
 	}
-	n := min(len(free), claimMost)
+	n := min(len(free), claimMost, s.pace.room(time.Now()))
 	if n == 0 {
 		return false, nil // a finishing send wakes the loop
 	}

@@ -203,6 +203,27 @@ func (p *pacer) rests(now time.Time) (news []store.Rest, first time.Time) {
 	return news, first
 }
 
+// room is about how many messages may go out at once. What is claimed and waits is in doubt when this process
+// dies, so no more is claimed than that.
+func (p *pacer) room(now time.Time) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := roomForOthers
+	for _, a := range p.accounts {
+		switch {
+		case a.rest.After(now):
+		case a.bucket == nil:
+			return claimMost
+		default:
+			n += max(0, int(a.bucket.TokensAt(now)))
+		}
+	}
+	return n
+}
+
+// roomForOthers is for accounts that this host does not send for yet.
+const roomForOthers = 4
+
 // account returns what is counted of an account. The caller holds mu.
 func (p *pacer) account(d store.Delivery, l chat.Limits) *account {
 	a := p.accounts[accountOf(d)]

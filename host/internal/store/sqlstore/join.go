@@ -57,7 +57,7 @@ func join(
 // sent, unknown nor held, each waits for a try of its own.
 func (s *Store) settleJoined(w *Writer, v store.Settlement) error {
 	var found []store.Delivery
-	err := w.each(deliveries+` WHERE d.joined = $1 AND d.state = 'sending' ORDER BY d.seq`, []any{v.DeliveryID},
+	err := w.each(deliveries+` WHERE d.joined = $1 AND d.joined <> '' AND d.state = 'sending' ORDER BY d.seq`, []any{v.DeliveryID},
 		func(rows *sql.Rows) error {
 			d, _, err := scanDelivery(rows)
 			found = append(found, d)
@@ -95,7 +95,7 @@ func (s *Store) settleJoined(w *Writer, v store.Settlement) error {
 
 // joinedWith returns the deliveries that went out in one message with one.
 func joinedWith(w *Writer, id string) (ids []string, err error) {
-	err = w.each(`SELECT id FROM delivery WHERE joined = $1 ORDER BY id`, []any{id}, func(rows *sql.Rows) error {
+	err = w.each(`SELECT id FROM delivery WHERE joined = $1 AND joined <> '' ORDER BY id`, []any{id}, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, id)

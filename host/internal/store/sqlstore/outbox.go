@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aof-dev/aofd/host/internal/store"
@@ -212,7 +213,7 @@ func (s *Store) settleAll(
 		attempt int
 	}
 	var found []open
-	err = w.each(`SELECT id, cause, conversation, state, attempt FROM delivery WHERE `+which+` ORDER BY id`, args, func(rows *sql.Rows) error {
+	err = w.each(`SELECT id, cause, conversation, state, attempt FROM delivery WHERE `+which, args, func(rows *sql.Rows) error {
 		var d open
 		err := rows.Scan(&d.id, &d.cause, &d.conversation, &d.state, &d.attempt)
 		found = append(found, d)
@@ -221,6 +222,8 @@ func (s *Store) settleAll(
 	if err != nil {
 		return 0, err
 	}
+	// In order, so that two hosts do not wait for each other; the database would read all deliveries for it.
+	slices.SortFunc(found, func(a, b open) int { return strings.Compare(a.id, b.id) })
 	for _, d := range found {
 		if err := w.lock(conversationKey(d.conversation), deliveryKey(d.id)); err != nil {
 			return n, err
@@ -385,20 +388,26 @@ func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
 }
 
 // NextDue implements store.Outbox.
-func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
-	var at sql.NullInt64
-	err := s.Reads.QueryRowContext(ctx, `SELECT d.next_at FROM delivery d
-		WHERE d.state = 'queued' AND d.behind = 0 AND `+oldest+` AND `+notPaused+`
-			AND NOT EXISTS (SELECT 1 FROM sender s WHERE s.platform = d.platform AND s.account = d.account
-				AND s.rest_until > $1)
-		ORDER BY d.next_at LIMIT 1`, micros(s.Now())).Scan(&at)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, nil
+func (s *Store) NextDue(ctx context.Context) (at time.Time, err error) {
+	for bulk := range 2 {
+		var due int64
+		err := s.Reads.QueryRowContext(ctx, `SELECT d.next_at FROM delivery d
+			WHERE d.state = 'queued' AND d.behind = 0 AND d.bulk = $2 AND `+oldest+` AND `+notPaused+`
+				AND NOT EXISTS (SELECT 1 FROM sender s WHERE s.platform = d.platform AND s.account = d.account
+					AND s.rest_until > $1)
+			ORDER BY d.next_at, d.seq LIMIT 1`, micros(s.Now()), bulk).Scan(&due)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return time.Time{}, err
+		}
+		// What is due at once is due since 1970.
+		if t := time.UnixMicro(due); at.IsZero() || t.Before(at) {
+			at = t
+		}
 	}
-	if err != nil || !at.Valid {
-		return time.Time{}, err
-	}
-	return time.UnixMicro(at.Int64), nil // what is due at once is due since 1970
+	return at, nil
 }
 
 // Delivery implements store.Outbox.

@@ -104,7 +104,8 @@ CREATE INDEX delivery_cause ON delivery (cause);
 CREATE INDEX delivery_open ON delivery (conversation, seq) WHERE state IN ('queued', 'sending');
 CREATE INDEX delivery_due ON delivery (bulk, next_at, seq) WHERE state = 'queued' AND behind = 0;
 CREATE INDEX delivery_joined ON delivery (joined) WHERE joined <> '';
-CREATE INDEX delivery_expires ON delivery (expires_at) WHERE state = 'queued' AND expires_at > 0;
+CREATE INDEX delivery_expires ON delivery (expires_at) WHERE state IN ('queued', 'held') AND expires_at > 0;
+CREATE INDEX delivery_sending ON delivery (lease_until) WHERE state = 'sending';
 CREATE INDEX delivery_state ON delivery (state, seq) WHERE state NOT IN ('queued', 'sent', 'delivered', 'read');
 
 -- Attempts that have ended and counted.
