@@ -145,6 +145,10 @@ model: ## Run the pipeline through 2,000 random fates and compare it with its mo
 powerloss: ## Cut the power under the store 2,000 times
 	AOFD_POWER_CUTS=2000 $(GO) test -count=1 -timeout 60m -run TestPowerLoss ./host/internal/store/sqlite
 
+.PHONY: soak
+soak: ## Keep a daemon at work for ten minutes: what it holds must not grow
+	$(GO) test -v -count 1 -timeout 20m -run '^TestSoak$$' ./host/cmd/aofd -args -soak 10m -soakrate 50
+
 .PHONY: fuzz
 fuzz: ## Fuzz each target for a minute
 	@for spec in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \

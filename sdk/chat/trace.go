@@ -24,6 +24,9 @@ func KeepTraceparent(ctx context.Context, metadata map[string]string) map[string
 	if delete(out, metaTraceparent); t != "" {
 		out[metaTraceparent] = t
 	}
+	if len(out) == 0 {
+		return nil
+	}
 	return out
 }
 

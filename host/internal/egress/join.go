@@ -59,6 +59,7 @@ func (s *Stage) join(d store.Delivery, limits chat.Limits) (whole store.Delivery
 
 // plain reports whether an answer is a text and nothing else.
 func plain(r chat.Response) bool {
+	r.Metadata = chat.KeepTraceparent(context.Background(), r.Metadata) // of no interest to the reader
 	text := chat.Response{Text: r.Text, Format: r.Format, Status: r.Status, ThreadID: r.ThreadID}
 	return strings.TrimSpace(r.Text) != "" && reflect.DeepEqual(r, text)
 }
