@@ -147,7 +147,7 @@ powerloss: ## Cut the power under the store 2,000 times
 
 .PHONY: soak
 soak: ## Keep a daemon at work for ten minutes: what it holds must not grow
-	$(GO) test -v -count 1 -timeout 20m -run '^TestSoak$$' ./host/cmd/aofd -args -soak 10m -soakrate 50
+	$(GO) test -v -count 1 -timeout 20m -run '^TestSoak$$' ./host/cmd/aofd -args -soak 10m -soakrate 20
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for a minute

@@ -218,6 +218,9 @@ func (p *Plugin) ready() *instance {
 
 // await returns the live process; while one is about to start it waits for that, not for long.
 func (p *Plugin) await(ctx context.Context) *instance {
+	if in := p.ready(); in != nil {
+		return in
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.settings.Timing.CallWait)
 	defer cancel()
 	for {

@@ -183,8 +183,12 @@ func (s *Store) recover(ctx context.Context) error {
 	return err
 }
 
-// The log is begun anew when it has that many pages of 4 KiB.
-const restartAt = 4000
+// The log is begun anew when it has restartAt pages of 4 KiB: the longer it is, the more often has a page changed
+// that is moved once. The writer moves about rest of them itself.
+const (
+	restartAt = 8192
+	rest      = 512
+)
 
 // checkpoint keeps the log short, until Close.
 func (s *Store) checkpoint() {
@@ -221,7 +225,7 @@ func (s *Store) Checkpoint() {
 		if pages < restartAt {
 			return
 		}
-		if moved-last < restartAt/4 { // what came in the meantime is little, too
+		if moved-last < rest { // what came in the meantime is little, too
 			s.restart.Store(true)
 			return
 		}
