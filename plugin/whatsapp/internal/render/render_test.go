@@ -164,6 +164,14 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%q became %q", text, got)
 		}
 	}
+	// What begins a list, a quote or code stays at the beginning of its line.
+	for text, want := range map[string]string{
+		"- a\n- b": "✅\n- a\n- b", "> a": "✅\n> a", "1. a": "✅\n1. a", "```\na\n```": "✅\n```\na\n```", "# a": "✅ *a*", "-a": "✅ -a",
+	} {
+		if got := answer(t, chat.Response{Text: text, Status: chat.StatusSuccess}).Messages[0].Text.Body; got != want {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
 	// The sign counts: a text that just fits without it does not fit with it.
 	plan := answer(t, chat.Response{Text: strings.Repeat("a", rules.TextMax), Status: chat.StatusError})
 	if len(plan.Messages) != 2 || !strings.HasPrefix(plan.Messages[0].Text.Body, "❌ ") ||

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/rules"
@@ -23,8 +24,14 @@ func signed(text string, s chat.Status) string {
 			return text
 		}
 	}
-	return signs[s] + text
+	sign := signs[s]
+	if sign != "" && startsBlock.MatchString(text) {
+		return strings.TrimSpace(sign) + "\n" + text // lists, quotes and code begin their line
+	}
+	return sign + text
 }
+
+var startsBlock = regexp.MustCompile("^(?:> |[-*] |[0-9]+\\. |```)")
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
