@@ -166,11 +166,27 @@ func TestDev(t *testing.T) {
 		t.Errorf("%v", now)
 	}
 
-	// Faults.
+	// Faults. Who watches hears of them.
+	watching, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	changes, err := s.dev.WatchDev(watching, &hostv1.WatchDevRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan bool, 1)
+	go func() {
+		for changes.Receive() {
+			if f := changes.Msg().GetDev().GetEmulators()[0].GetFaults(); f[0].GetId() == "duplicate" && f[0].GetOn() {
+				heard <- true
+				return
+			}
+		}
+		heard <- false
+	}()
 	if _, err := s.dev.SetFault(t.Context(), &hostv1.SetFaultRequest{Platform: "whatsapp", Id: "none", On: true}); connect.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Errorf("an unknown fault: %v", err)
 	}
-	for i, id := range []string{"duplicate", "answer_lost", "bad_signature", "reorder", "api_down"} {
+	for i, id := range []string{"duplicate", "answer_lost", "bad_signature", "delay", "api_down"} {
 		r, err := s.dev.SetFault(t.Context(), &hostv1.SetFaultRequest{Platform: "whatsapp", Id: id, On: true})
 		if err != nil {
 			t.Fatalf("%s: %v", id, err)
@@ -185,10 +201,13 @@ func TestDev(t *testing.T) {
 			t.Errorf("%d faults are on after %s", on, id)
 		}
 	}
+	if !<-heard {
+		t.Errorf("nobody heard of the fault: %v", changes.Err())
+	}
 	for i := range 6 {
 		s.say(fmt.Sprintf("491511234570%d", i), "echo in the storm")
 	}
-	for _, id := range []string{"duplicate", "answer_lost", "bad_signature", "reorder", "api_down"} {
+	for _, id := range []string{"duplicate", "answer_lost", "bad_signature", "delay", "api_down"} {
 		if _, err := s.dev.SetFault(t.Context(), &hostv1.SetFaultRequest{Platform: "whatsapp", Id: id}); err != nil {
 			t.Errorf("%s: %v", id, err)
 		}

@@ -17,7 +17,7 @@ var faults = []fault{
 		map[string]any{"on": "webhook", "do": "duplicate"},
 	},
 	{
-		"reorder", "Out of order", "Every third webhook waits until the next one was taken.",
+		"reorder", "Out of order", "Every third webhook waits until the next one of its chat was taken, half a minute at most.",
 		map[string]any{"on": "webhook", "do": "reorder", "every": 3},
 	},
 	{
