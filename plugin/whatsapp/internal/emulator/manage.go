@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ func (e *Emulator) manageRoutes() {
 	e.serve("DELETE /{account}/subscribed_apps", e.unsubscribeApp)
 	e.serve("GET /{phone}/whatsapp_business_profile", e.getProfile)
 	e.serve("POST /{phone}/whatsapp_business_profile", e.setProfile)
+	e.serve("GET /{phone}/block_users", e.blockedUsers)
+	e.serve("POST /{phone}/block_users", e.blockUsers)
+	e.serve("DELETE /{phone}/block_users", e.unblockUsers)
 }
 
 // manageGet is GET /{id} of what is neither media nor a template.
@@ -87,6 +91,13 @@ func (e *Emulator) number() map[string]any {
 		"is_official_business_account": false, "throughput": map[string]string{"level": level},
 		"webhook_configuration":                     map[string]string{"application": e.settings.Webhook},
 		"whatsapp_business_manager_messaging_limit": s.Tier, "last_onboarded_time": "2026-01-01T00:00:00+0000",
+		"messaging_limit_tier": s.Tier, "quality_score": map[string]string{"score": "GREEN"}, "new_name_status": "NONE",
+		"is_pin_enabled": true, "is_preverified_number": false, "search_visibility": "VISIBLE",
+		"eligibility_for_api_business_global_search": "NON_ELIGIBLE_UNDEFINED", "country_dial_code": "1", "country_code": "US",
+		"health_status": map[string]any{"can_send_message": "AVAILABLE", "entities": []any{
+			map[string]string{"entity_type": "PHONE_NUMBER", "id": e.settings.PhoneNumberID, "can_send_message": "AVAILABLE"},
+		}},
+		"conversational_automation": nil, "certificate": nil, "new_certificate": nil,
 	}
 }
 
@@ -104,7 +115,7 @@ func (e *Emulator) phoneNumbers(c *graphCall) (any, error) {
 // as Meta refuses it.
 func known(all map[string]any, kind, list string) (any, error) {
 	if list == "" {
-		return all, nil
+		list = strings.Join(slices.Collect(maps.Keys(all)), ",")
 	}
 	out := map[string]any{"id": all["id"]}
 	for name := range strings.SplitSeq(list, ",") {
@@ -113,7 +124,9 @@ func known(all map[string]any, kind, list string) (any, error) {
 		if !ok {
 			return nil, noField(name, kind)
 		}
-		out[name] = value
+		if value != nil { // what is not set is left out
+			out[name] = value
+		}
 	}
 	return out, nil
 }

@@ -36,6 +36,9 @@ func (e *Emulator) getProfile(c *graphCall) (any, error) {
 			all[name] = *text
 		}
 	}
+	if m.profile.Vertical == nil {
+		all["vertical"] = "UNDEFINED"
+	}
 	if m.profile.Websites != nil {
 		all["websites"] = *m.profile.Websites
 	}

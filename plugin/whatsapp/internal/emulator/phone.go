@@ -83,6 +83,9 @@ func (e *Emulator) Send(a Action) (id string, err error) {
 		return "", err
 	}
 	m := d.Message
+	if m.State == world.NotDelivered && d.Person.Barred {
+		return m.ID, nil
+	}
 	v := value{Contacts: []contact{e.contactOf(d.Person)}, Messages: []json.RawMessage{m.Body}}
 	e.watchWindow(m.Chat)
 	return m.ID, e.poster.Submit(e.inbound(m, v, d.Person.Names()))

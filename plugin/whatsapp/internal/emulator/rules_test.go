@@ -588,3 +588,30 @@ func TestVersions(t *testing.T) {
 		}
 	}
 }
+
+func TestBlockUsers(t *testing.T) {
+	t.Parallel()
+	r := written(t)
+	block := strings.TrimSuffix(path, "messages") + "block_users"
+	both := object{"messaging_product": "whatsapp", "block_users": []any{object{"user": "+" + user}, object{"user": "+4915100000000"}}}
+	status, answer, _ := r.call(t, "POST", block, text(both))
+	if e := into[metaError](t, answer).Error; status != 400 || e.Code != 139100 || !bytes.Contains(answer, []byte(`"added_users":[{"input":"+4915112345678"`)) ||
+		!bytes.Contains(answer, []byte(`"failed_users":[{"input":"+4915100000000"`)) {
+		t.Errorf("%d %s", status, answer)
+	}
+	id := r.write(t, "can you hear me?")
+	if m := r.last(t); m.ID != id || m.State != world.NotDelivered {
+		t.Errorf("%+v", m)
+	}
+	if _, answer, _ := r.call(t, "GET", block, ""); !bytes.Contains(answer, []byte(`"wa_id":"4915112345678"`)) {
+		t.Errorf("%s", answer)
+	}
+	one := object{"messaging_product": "whatsapp", "block_users": []any{object{"user": "+" + user}}}
+	if status, answer, _ := r.call(t, "DELETE", block, text(one)); status != 200 || !bytes.Contains(answer, []byte("removed_users")) {
+		t.Errorf("%d %s", status, answer)
+	}
+	r.write(t, "and now?")
+	if m := r.last(t); m.State != world.Delivered {
+		t.Errorf("%+v", m)
+	}
+}

@@ -3,6 +3,7 @@ package refusal
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 )
 
@@ -18,6 +19,8 @@ type Refusal struct {
 	RetryAfter int // seconds; 0 is none
 	// Plain keeps the code out of the message, as Meta does for some.
 	Plain bool
+	// More are members of the answer beside the error.
+	More map[string]any
 }
 
 // New returns the refusal of a code, with details for who reads it. A code that is not known is refused
@@ -105,9 +108,11 @@ func (r *Refusal) Body(trace string) any {
 		Transient bool   `json:"is_transient,omitempty"`
 		TraceID   string `json:"fbtrace_id"`
 	}
-	return map[string]problem{"error": {
+	out := map[string]any{"error": problem{
 		r.Message(), r.Kind, r.Code, data{"whatsapp", r.Details}, r.Subcode, r.Transient, trace,
 	}}
+	maps.Copy(out, r.More)
+	return out
 }
 
 // InStatus is one element of the errors of a status.

@@ -62,6 +62,12 @@ func (w *World) Act(a phone.Action, link func(Media) string) (d Done, err error)
 	m := &Message{
 		ID: s.ID, Chat: c.ID, User: w.userOf(c), From: p.ID, Direction: FromUser, At: s.At, State: Sending, Body: body,
 	}
+	if p.Barred {
+		m.State, m.Problem = NotDelivered, "the business has blocked this person: it hears nothing"
+		w.add(m)
+		d.Message = *m
+		return d, nil
+	}
 	w.effect(&a)
 	c.LastInbound = later(c.LastInbound, s.At)
 	w.sends = append(w.sends, w.now())

@@ -26,7 +26,8 @@ type Person struct {
 	Hidden     bool     `json:"hidden"`
 	Online     bool     `json:"online"`
 	Reads      string   `json:"reads,omitempty"`
-	Blocked    bool     `json:"blocked"`
+	Blocked    bool     `json:"blocked"`             // the person has blocked the business
+	Barred     bool     `json:"blocked_by_business"` // the business has blocked the person
 	OnWhatsApp bool     `json:"on_whatsapp"`
 	Marketing  bool     `json:"marketing"`
 	Identity   string   `json:"identity,omitempty"`
