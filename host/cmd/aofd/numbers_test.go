@@ -1,29 +1,20 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 )
 
 // TestSeveralNumbers: one app with several numbers. A message belongs to the number that got it, a trigger may take
-// those of one number, and the answer leaves from there with that number's token.
+// those of one number, and the answer leaves from there with that number's token. The emulator has one number, so it
+// refuses the other one's calls; it says by its codes which token they had: 190 for one that it does not know, 100 for
+// a number that it does not have.
 func TestSeveralNumbers(t *testing.T) {
 	t.Parallel()
-	type call struct{ path, token string }
-	var mu sync.Mutex
-	var calls []call
-	meta := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		calls = append(calls, call{r.URL.Path, r.Header.Get("Authorization")})
-		fmt.Fprintf(w, `{"messaging_product":"whatsapp","contacts":[{}],"messages":[{"id":"wamid.out%d"}]}`, len(calls))
-	}))
-	defer meta.Close()
 	agent := func(name string) string {
 		return "apiVersion: aof.dev/v1\nkind: Agent\nmetadata: {name: " + name + "}\nspec:\n  exec: {command: [sh, -c, \"cat >/dev/null; echo done\"]}\n"
 	}
@@ -38,11 +29,12 @@ spec:
     whatsapp:
       verify_token: ` + verifyToken + `
       app_secret_env: [NEW_SECRET, OLD_SECRET]
-      access_token: token-for-all
-      api_base_url: ` + meta.URL + `
+      access_token: ` + accessToken + `
+      api_base_url: GRAPH
       numbers:
         - {phone_number_id: "` + phoneNumberID + `"}
         - {phone_number_id: "200", access_token_env: SECOND_TOKEN, display_name: On call, messages_per_second: 20}
+        - {phone_number_id: "201", access_token: nobody-knows-this-token}
   triggers:
     - name: oncall
       type: whatsapp
@@ -54,6 +46,10 @@ spec:
 		"agents/first.yaml": agent("first"), "agents/second.yaml": agent("second"),
 	})
 	b.env = []string{"SECOND_TOKEN=token-of-the-second", "NEW_SECRET=new-app-secret", "OLD_SECRET=" + appSecret}
+	b.emulate()
+	if code, answer, err := post(t.Context(), "http://"+b.emulator+"/_emulator/tokens", `{"token":"token-of-the-second"}`); err != nil || code != http.StatusOK {
+		t.Fatal(code, answer, err)
+	}
 	b.serve()
 	from := func(number, id string) {
 		body := strings.ReplaceAll(textWebhook(id, "4915112345678", "hi"), phoneNumberID, number)
@@ -61,29 +57,22 @@ spec:
 			t.Fatalf("%s: %d %s", number, code, answer)
 		}
 	}
-	from(phoneNumberID, "wamid.a")
-	from("200", "wamid.b")
-	from("300", "wamid.c")
-	eventually(t, "two answers", func() error {
-		mu.Lock()
-		defer mu.Unlock()
-		sent := map[call]bool{}
-		for _, c := range calls {
-			if strings.HasSuffix(c.path, "/messages") {
-				sent[c] = true
+	for number, id := range map[string]string{phoneNumberID: "wamid.a", "200": "wamid.b", "201": "wamid.c", "300": "wamid.d"} {
+		from(number, id)
+	}
+	eventually(t, "a call of each number", func() error {
+		codes, err := b.codes()
+		for number, want := range map[string]int{phoneNumberID: 0, "200": 100, "201": 190} {
+			if got, called := codes["/v26.0/"+number+"/messages"]; err == nil && (!called || got != want) {
+				err = fmt.Errorf("%s: called %v with code %d, want %d", number, called, got, want)
 			}
 		}
-		if !sent[call{"/v26.0/" + phoneNumberID + "/messages", "Bearer token-for-all"}] || !sent[call{"/v26.0/200/messages", "Bearer token-of-the-second"}] {
-			return fmt.Errorf("calls %v", calls)
-		}
-		for c := range sent {
-			if strings.Contains(c.path, "300") {
-				return errors.New("a number that nobody configured was answered")
-			}
-		}
-		return nil
+		return err
 	})
-	for id, want := range map[string]string{"wamid.a": "agent first", "wamid.b": "agent second"} {
+	if codes, err := b.codes(); err != nil || len(codes) != 3 {
+		t.Errorf("a number that nobody configured was answered: %v, %v", codes, err)
+	}
+	for id, want := range map[string]string{"wamid.a": "agent first", "wamid.b": "agent second", "wamid.c": "agent first"} {
 		eventually(t, "the trace of "+id, func() error {
 			if out, _ := b.cli("trace", id); !strings.Contains(out, want) {
 				return errors.New(out)
@@ -91,15 +80,36 @@ spec:
 			return nil
 		})
 	}
-	if out, code := b.cli("trace", "wamid.c"); code == 0 {
+	if out, code := b.cli("trace", "wamid.d"); code == 0 {
 		t.Errorf("a message for a number that is not configured was kept:\n%s", out)
 	}
-	if metrics, err := get("http://" + b.address + "/metrics"); err != nil || !strings.Contains(string(metrics), "UNKNOWN_ACCOUNT") {
-		if !strings.Contains(b.daemon.out.String(), "UNKNOWN_ACCOUNT") {
-			t.Errorf("nobody tells of the number that is not configured: %v\n%s", err, metrics)
+	if metrics, err := get("http://" + b.address + "/metrics"); err != nil ||
+		!strings.Contains(string(metrics), `aofd_issues_total{platform="whatsapp",reason="UNKNOWN_ACCOUNT"} 1`) {
+		t.Errorf("nobody counts what is for a number that is not configured: %v", err)
+	}
+	if out, _ := b.cli("status"); !strings.Contains(out, phoneNumberID) || !strings.Contains(out, "200") {
+		t.Errorf("%s", out)
+	}
+}
+
+// codes are what the emulator answered to the calls that send messages, by path; 0 for those that it took.
+func (b *bed) codes() (map[string]int, error) {
+	raw, err := get("http://" + b.emulator + "/_emulator/calls")
+	if err != nil {
+		return nil, err
+	}
+	var calls []struct {
+		Path string `json:"path"`
+		Code int    `json:"code"`
+	}
+	if err := json.Unmarshal(raw, &calls); err != nil {
+		return nil, err
+	}
+	out := map[string]int{}
+	for _, c := range calls {
+		if strings.HasSuffix(c.Path, "/messages") {
+			out[c.Path] = c.Code
 		}
 	}
-	if out, code := b.cli("status"); code != 0 || !strings.Contains(out, "200") {
-		t.Errorf("%d %s", code, out)
-	}
+	return out, nil
 }
