@@ -230,7 +230,12 @@ func (c *crashes) killPlugin(host int, h *bed) string {
 func (c *crashes) pluginPID(h *bed, old int) (pid int) {
 	c.Helper()
 	eventually(c, "a plugin", func() error {
-		p := h.status().Platforms
+		out, _ := h.cli("status", "-o", "json") // which fails while the database is away
+		var s status
+		if err := json.Unmarshal([]byte(out), &s); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		p := s.Platforms
 		if len(p) != 1 || p[0].State != "ready" || p[0].PID == old || p[0].PID == 0 {
 			return fmt.Errorf("platforms: %+v", p)
 		}

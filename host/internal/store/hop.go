@@ -19,17 +19,17 @@ const (
 	HopBegin     = "turn.begin"     // taken out of the inbox; how long it waited there
 	HopGathered  = "turn.gathered"  // messages of a burst are answered together
 	HopMerged    = "turn.merged"    // the message is answered together with an earlier one
-	HopCut       = "turn.cut"       // given back unanswered, since the daemon stops
+	HopCut       = "turn.cut"       // given back unanswered, and why
 	HopTurnEnd   = "turn.end"       // the outcome and why; how long the turn took
 	HopStart     = "agent.start"    // the agent is asked
 	HopFirst     = "agent.first"    // its first sign of life; how long that took
 	HopProgress  = "agent.progress" // what it says that it does
 	HopToolCall  = "agent.tool_call"
 	HopToolDone  = "agent.tool_result"
-	HopPartial   = "agent.partial" // a part of the answer, on its way while the agent works on
-	HopSlow      = "agent.slow"    // the user was told that the work goes on
-	HopAgentEnd  = "agent.end"     // how long the agent took
-	HopInterrupt = "agent.interrupt"
+	HopPartial   = "agent.partial"   // a part of the answer, on its way while the agent works on
+	HopSlow      = "agent.slow"      // the user was told that the work goes on
+	HopInterrupt = "agent.interrupt" // it asks for an approval
+	HopAgentEnd  = "agent.end"       // how long the agent took
 
 	// Out.
 

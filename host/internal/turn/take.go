@@ -72,7 +72,7 @@ func (s *Stage) follow(held context.Context, t store.Turn, p Plan, log *slog.Log
 		return silent(p.Outcome, p.Why, store.HopRoute), false
 	}
 	r.SetAgent = p.SetAgent
-	r.Trace = append(r.Trace, route)
+	r.Trace = append(r.Trace, waited(t, route.At), route)
 	return r, false
 }
 
@@ -128,7 +128,7 @@ func (s *Stage) run(held context.Context, t store.Turn, p Plan, log *slog.Logger
 		return store.Result{}, true
 	}
 	r := s.conclude(t, p, end)
-	r.Trace = append(out.trace(), store.TraceEvent{
+	r.Trace = append(append(out.trace(), r.Trace...), store.TraceEvent{
 		At: time.Now(), Hop: store.HopAgentEnd, Detail: "agent " + p.Agent, Duration: time.Since(start),
 	})
 	r.Deliveries = append(out.late, r.Deliveries...)
@@ -162,8 +162,10 @@ func (s *Stage) conclude(t store.Turn, p Plan, end chat.Event) store.Result {
 		}
 		return r
 	case end.Interrupt != nil:
-		return s.failed(t, "This agent asks for an approval, which this daemon cannot give.", "INTERRUPT_UNSUPPORTED",
+		r := s.failed(t, "This agent asks for an approval, which this daemon cannot give.", "INTERRUPT_UNSUPPORTED",
 			"the agent interrupted its run; approvals are not available in this version")
+		r.Trace = []store.TraceEvent{{At: time.Now(), Hop: store.HopInterrupt, Detail: "it asks for an approval"}}
+		return r
 	case end.Error != nil:
 		return s.failed(t, end.Error.UserText, end.Error.Code, end.Error.Detail)
 	}

@@ -332,6 +332,20 @@ func report(log *slog.Logger, t store.Turn, r store.Result, took time.Duration) 
 // giveBack frees the lane of a turn that was cut. While the store fails it keeps trying: as long as this
 // process renews its leases, nobody else would take the message.
 func (s *Stage) giveBack(t store.Turn, log *slog.Logger) {
+	why := "the lease could not be renewed, so another host may answer"
+	select {
+	case <-s.done:
+		why = "the daemon stops"
+	default:
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.work), time.Second)
+	err := s.Lanes.Enqueue(ctx, t, nil, []store.TraceEvent{{
+		At: time.Now(), Hop: store.HopCut, Detail: why + "; the message is answered later",
+	}})
+	cancel()
+	if err != nil {
+		log.Debug("the trace lacks that the message was given back", "err", err)
+	}
 	s.persist(log, "the message could not be given back", func(ctx context.Context) error { return s.Lanes.Release(ctx, t) })
 }
 

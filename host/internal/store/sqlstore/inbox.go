@@ -119,9 +119,9 @@ func (s *Store) insert(w *Writer, a *appending, i int, out *store.Appended) erro
 	if err != nil {
 		return err
 	}
-	if known {
+	if known != 0 {
 		out.Duplicates++
-		return nil
+		return again(w, known, cause)
 	}
 	conversation, err := s.converse(w, m)
 	if err != nil {
@@ -164,16 +164,38 @@ func (s *Store) insert(w *Writer, a *appending, i int, out *store.Appended) erro
 		w.arrived = map[store.Account]int64{}
 	}
 	w.arrived[store.Account{Platform: c.Platform, Account: c.Account}] = micros(w.now)
-	return trace(w, cause, a.Trace)
+	events := a.Trace
+	if sys := c.Content.System; sys != nil && sys.PreviousID != "" {
+		events = append(slices.Clone(events), store.TraceEvent{
+			At: w.now, Hop: store.HopIdentity, Detail: "the user's id changed; the conversation goes on under the key " + conversation,
+		})
+	}
+	return trace(w, cause, events)
 }
 
-// isKnown reports whether one of the keys was seen before. A nil key was not.
-func isKnown(w *Writer, key, semantic []byte) (bool, error) {
-	var one int
+// isKnown returns the seq of the message that one of the keys stands for; 0: none was seen before, as a nil key
+// never was.
+func isKnown(w *Writer, key, semantic []byte) (seq int64, err error) {
 	if semantic == nil {
-		return w.Row(`SELECT 1 FROM seen WHERE key = $1`, []any{key}, &one)
+		_, err = w.Row(`SELECT message FROM seen WHERE key = $1`, []any{key}, &seq)
+	} else {
+		_, err = w.Row(`SELECT message FROM seen WHERE key IN ($1, $2) LIMIT 1`, []any{key, semantic}, &seq)
 	}
-	return w.Row(`SELECT 1 FROM seen WHERE key IN ($1, $2) LIMIT 1`, []any{key, semantic}, &one)
+	return seq, err
+}
+
+// again says in the trace of a message that it came once more, and how that is known.
+func again(w *Writer, seq int64, as string) error {
+	var cause string
+	ok, err := w.Row(`SELECT cause FROM message WHERE seq = $1`, []any{seq}, &cause)
+	if err != nil || !ok {
+		return err // what it said is forgotten, its id is not
+	}
+	why := "the platform delivered it again under the same id"
+	if cause != as {
+		why = "the platform delivered it again as " + as + ", which is the same message"
+	}
+	return trace(w, cause, []store.TraceEvent{{At: w.now, Hop: store.HopDuplicate, Detail: why + ": dropped"}})
 }
 
 // row is a message on its way into the inbox.

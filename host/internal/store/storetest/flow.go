@@ -267,3 +267,24 @@ func (h *harness) choiceOfAChat() {
 	h.ok(err)
 	equal(h, "of another member of a group", got, "")
 }
+
+// duplicatesAreTold: who asks for the trace of a message sees that it came again, and how that was known.
+func (h *harness) duplicatesAreTold() {
+	a, b := message("ann", 1), message("ann", 2)
+	a.SemanticKey, b.SemanticKey = "same", "same"
+	h.append(inbound(a))
+	h.append(inbound(a))
+	h.append(inbound(b))
+	events, err := h.store.Trace(h.ctx(), "echo/acc/ann-1")
+	h.ok(err)
+	var told []string
+	for _, e := range events {
+		if e.Hop == store.HopDuplicate {
+			told = append(told, e.Detail)
+		}
+	}
+	equal(h, "told", told, []string{
+		"the platform delivered it again under the same id: dropped",
+		"the platform delivered it again as echo/acc/ann-2, which is the same message: dropped",
+	})
+}

@@ -114,6 +114,7 @@ func Run(t *testing.T, open Open) {
 		"a failure says nothing about the next try":     (*harness).failedThenLost,
 		"an id gets another owner":                      (*harness).newOwner,
 		"the choice in a chat outlives an id":           (*harness).choiceOfAChat,
+		"a duplicate is told in the trace":              (*harness).duplicatesAreTold,
 		"a burst is answered together":                  (*harness).merged,
 		"many at once lose nothing":                     (*harness).concurrent,
 	} {
