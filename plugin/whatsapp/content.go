@@ -25,6 +25,9 @@ type Content interface {
 //
 // That Meta took a message does not mean that it arrived: a receipt tells.
 func (p *Platform) Send(ctx context.Context, to string, c Content, options ...Option) (id string, err error) {
+	if c == nil {
+		return "", rules.Failure(100, "there is no content", "give one of the types of this package")
+	}
 	o := optionsOf(options)
 	m, failure := c.message()
 	if failure != nil {
