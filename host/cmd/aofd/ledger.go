@@ -134,8 +134,8 @@ func deliveriesCommand() *cobra.Command {
 		},
 	}
 	cmd := q.command("deliveries [query]", "List answers and what became of them", nil)
-	cmd.Long = "deliveries lists what was sent or is to be sent, the latest last. The query is a part of a problem or of an\n" +
-		"agent's name, or the whole of an id."
+	cmd.Long = "deliveries lists what was sent or is to be sent, the latest last. The query is a part of the text, of\n" +
+		"a problem or of an agent's name, or the whole of an id."
 	p.flags(cmd)
 	p.more(cmd, "queued, sending, held, sent, delivered, read, failed, expired, suppressed or unknown")
 	return cmd

@@ -383,7 +383,8 @@ type Filter struct {
 	Cause             string          // of deliveries
 	States            []DeliveryState // of deliveries, any of them
 	Outcomes          []Outcome       // of messages, any of them; "" is one without
-	// Search is a part, in any case, of a text's beginning or of a name, or the whole of an id.
+	// Search is a part, in any case, of a message's beginning, of an answer's text, or of a name, or the whole of
+	// an id.
 	Search       string
 	Since, Until time.Time // from when on, and before when, it came in or was created
 	Limit        int       // of entries; 0 is 50, and more than 1000 is 1000

@@ -117,6 +117,8 @@ func Open(ctx context.Context, url string, o Options) (s *Store, err error) {
 		Begin: s.begin, Commit: commit, Lock: s.lock, Now: s.clock, Text: text,
 		Skip: " FOR UPDATE OF d SKIP LOCKED", Settled: "tx < pg_snapshot_xmin(pg_current_snapshot())",
 		Gone: gone, Again: again, Wrote: s.hints.give,
+		// A cast to JSON would fail for a text with a zero character in it.
+		Said: `substring(convert_from(d.response, 'UTF8') from '"text":"(([^"\\]|\\.)*)"')`,
 	}, o.Limits, o.Logger)
 	s.Retry = o.Retry
 	return s, nil

@@ -36,6 +36,9 @@ type Engine struct {
 	// more; empty where there is one writer.
 	Settled string
 
+	// Said is an expression for the text of a delivery d. It has no question mark in it.
+	Said string
+
 	// Text is a text as the database takes it; nil: as it is.
 	Text func(string) string
 

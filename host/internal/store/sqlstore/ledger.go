@@ -175,7 +175,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.Filter) (out []store.Del
 	w.equal("d.conversation", f.Conversation)
 	w.equal("d.cause", f.Cause)
 	anyOf(&w, "d.state", f.States)
-	w.search(f.Search, []string{"d.error", "d.agent"}, []string{"d.id", "d.channel_id", "d.cause", "d.conversation"})
+	w.search(f.Search, []string{s.Said, "d.error", "d.agent"}, []string{"d.id", "d.channel_id", "d.cause", "d.conversation"})
 	var seqs []int64
 	size := sizeOf(f)
 	rows, err := s.Reads.QueryContext(ctx, deliveries+w.page("d.seq", size), w.args...)

@@ -490,6 +490,11 @@ func (h *harness) operatorSend() {
 	loads, err := h.store.Loads(h.ctx(), "echo", h.clock.Now().Add(-time.Hour))
 	h.ok(err)
 	equal(h, "load", loads["acc"], store.Load{Pending: 2, OpenWindows: 1})
+	for search, want := range map[string]int{"MAINTENANCE at": 2, "at midnight": 0, "text": 0} {
+		found, _, err := h.store.Deliveries(h.ctx(), store.Filter{Search: search})
+		h.ok(err)
+		equal(h, "found by "+search, len(found), want)
+	}
 	due, err := h.store.ClaimDeliveries(h.ctx(), "sender", 10, time.Minute)
 	h.ok(err)
 	equal(h, "both are sent", len(due), 2)

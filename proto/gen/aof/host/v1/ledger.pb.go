@@ -1153,7 +1153,8 @@ type ListDeliveriesRequest struct {
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
 	// Optional. Only those in one of these states; see Delivery.state.
 	States []string `protobuf:"bytes,4,rep,name=states,proto3" json:"states,omitempty"`
-	// Optional. Only those whose problem or agent has this in it, or whose id, cause, channel or conversation is this.
+	// Optional. Only those whose text, problem or agent has this in it, or whose id, cause, channel or conversation is
+	// this.
 	Query string `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
 	// Optional. Only those that were enqueued at this time or later.
 	Since *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
