@@ -141,6 +141,10 @@ crash: ## Kill daemon, plugin and agents 200 times under traffic
 model: ## Run the pipeline through 2,000 random fates and compare it with its model
 	$(GO) test ./host -run '^TestModel$$' -rapid.checks=2000 -timeout 30m
 
+.PHONY: capacity
+capacity: postgres ## Simulate a million conversations on both stores, and ten million known ids
+	AOFD_CAPACITY=1000000 $(GO) test -count=1 -v -timeout 120m -run '^TestCapacity$$' ./host/internal/store/sqlite ./host/internal/store/postgres
+
 .PHONY: powerloss
 powerloss: ## Cut the power under the store 2,000 times
 	AOFD_POWER_CUTS=2000 $(GO) test -count=1 -timeout 60m -run TestPowerLoss ./host/internal/store/sqlite
