@@ -17,10 +17,14 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
-// BenchmarkAppend stores webhooks of one message each, as ingress does, from several callers at once.
+// BenchmarkAppend stores webhooks of one message each, as ingress does, from several callers at once; and what it
+// would cost without their trace.
 func BenchmarkAppend(b *testing.B) {
-	for _, callers := range []int{1, 64, 256} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+	for _, c := range []struct {
+		callers int
+		trace   bool
+	}{{1, true}, {64, true}, {256, true}, {256, false}} {
+		b.Run(fmt.Sprintf("callers=%d/trace=%v", c.callers, c.trace), func(b *testing.B) {
 			s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "aofd.db"), sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				b.Fatal(err)
@@ -31,10 +35,14 @@ func BenchmarkAppend(b *testing.B) {
 			before := cpu()
 			b.ReportAllocs()
 			b.ResetTimer()
-			for range callers {
+			for range c.callers {
 				wg.Go(func() {
 					for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-						if out, err := s.Append(b.Context(), textFrom(n)); err != nil || len(out.New) != 1 {
+						in := textFrom(n)
+						if !c.trace {
+							in.Trace = nil
+						}
+						if out, err := s.Append(b.Context(), in); err != nil || len(out.New) != 1 {
 							b.Errorf("%+v, %v", out, err)
 						}
 					}

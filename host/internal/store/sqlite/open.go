@@ -87,7 +87,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	if o.Interval {
 		sync = "&_pragma=synchronous(NORMAL)"
 	}
-	if s.writes, err = open(path, 1, "&_txlock=immediate&_pragma=cache_size(-32768)"+sync); err != nil {
+	if s.writes, err = open(path, 1, "&_txlock=immediate&_pragma=cache_size(-16384)"+sync); err != nil {
 		return s, err
 	}
 	if s.reads, err = open(path, readers, "&_pragma=query_only(1)"); err != nil {
