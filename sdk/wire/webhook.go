@@ -6,12 +6,17 @@ import (
 )
 
 func toRequest(r chat.Request) *platformv1.HttpRequest {
-	return &platformv1.HttpRequest{
-		Method: r.Method, Uri: r.URI, Body: r.Body, ReceivedAt: toTime(r.ReceivedAt),
-		Headers: each(r.Headers, func(h chat.Header) *platformv1.Header {
-			return &platformv1.Header{Name: h.Name, Value: h.Value}
-		}),
+	out := &platformv1.HttpRequest{Method: r.Method, Uri: r.URI, Body: r.Body, ReceivedAt: toTime(r.ReceivedAt)}
+	if r.Headers == nil {
+		return out
 	}
+	headers := make([]platformv1.Header, len(r.Headers)) // in one piece
+	out.Headers = make([]*platformv1.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i].Name, headers[i].Value = h.Name, h.Value
+		out.Headers[i] = &headers[i]
+	}
+	return out
 }
 
 func fromRequest(r *platformv1.HttpRequest) chat.Request {

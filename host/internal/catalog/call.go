@@ -12,6 +12,9 @@ import (
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
+// noticed is within what time a dead process is known to be dead, also on a busy machine.
+const noticed = time.Second
+
 // The longest that a call may take; the caller's deadline may be shorter.
 const (
 	verifyTimeout    = time.Second
@@ -155,7 +158,9 @@ func (p *Plugin) pure(ctx context.Context, rpc string, limit time.Duration, fn f
 		if err = p.call(ctx, in, rpc, limit, fn); !repeatable(err) {
 			return err
 		}
-		p.replaced(ctx, in)
+		if reason := chat.AsError(err).Reason; reason != chat.ReasonPluginPanic { // after a panic the process stays
+			p.replaced(ctx, in)
+		}
 	}
 	return err
 }
@@ -164,15 +169,11 @@ var errBusy = errors.New("too many calls at once")
 
 // repeatable are the errors of a process that is not there any more, or of a panic.
 func repeatable(err error) bool {
-	if errors.Is(err, errBusy) {
+	e, ok := errors.AsType[*chat.Error](err)
+	if !ok || errors.Is(err, errBusy) {
 		return false
 	}
-	for _, r := range []chat.Reason{chat.ReasonUnavailable, chat.ReasonDraining, chat.ReasonPluginPanic} {
-		if errors.Is(err, &chat.Error{Reason: r}) {
-			return true
-		}
-	}
-	return false
+	return e.Reason == chat.ReasonUnavailable || e.Reason == chat.ReasonDraining || e.Reason == chat.ReasonPluginPanic
 }
 
 // call makes one call of one process within the plugin's limits.
@@ -241,9 +242,9 @@ func (p *Plugin) await(ctx context.Context) *instance {
 }
 
 // replaced waits until the supervisor has noticed that a process is gone, so that the next call does not go
-// to it again. A process that only panicked in one call stays.
+// to it again.
 func (p *Plugin) replaced(ctx context.Context, in *instance) {
-	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, noticed)
 	defer cancel()
 	select {
 	case <-in.process.Exited():

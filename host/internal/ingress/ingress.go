@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +81,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, start time.Time)
 	}
 	budget := &budgetReader{ctx: r.Context(), wait: h.Timeout, r: http.MaxBytesReader(w, r.Body, h.MaxBodyBytes), budget: h.InFlight}
 	defer budget.release()
-	body, err := io.ReadAll(budget)
+	// Room for all of it at once, and for the read that finds the end; large ones grow as they come.
+	body := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), freeBytes)+bytes.MinRead))
+	_, err := body.ReadFrom(budget)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return text(http.StatusRequestEntityTooLarge, fmt.Sprintf("body over %d bytes", h.MaxBodyBytes))
@@ -94,7 +97,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, start time.Time)
 	work, done := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
 	defer done()
 	work, span := h.Tracer.StartAt(work, start, "webhook", "platform", h.Platform)
-	reply := h.handle(work, w, request(r, body, start))
+	reply := h.handle(work, w, request(r, body.Bytes(), start))
 	span.Note("http.response.status_code", strconv.Itoa(reply.Status))
 	span.End(nil)
 	return reply

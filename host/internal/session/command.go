@@ -21,8 +21,11 @@ const prefix = "aof"
 // @name, which some platforms add, is dropped. Quotes group words.
 func Parse(text string) (c Command, ok bool) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(text), "/")
+	if !ok || !startsWithName(rest) { // nearly all messages
+		return Command{}, false
+	}
 	words := split(rest)
-	if !ok || len(words) == 0 || !startsWithName(rest) {
+	if len(words) == 0 {
 		return Command{}, false
 	}
 	c.Name, c.Args = name(words[0]), words[1:]
