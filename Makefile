@@ -107,6 +107,10 @@ ui-check: $(PAGES:=/node_modules/ready)
 test-browser: build chromium $(PAGES:=/node_modules/ready) ## Run the tests of the pages in Chromium
 	@for p in $(PAGES); do (cd $$p && AOFD_BIN=$(CURDIR)/bin npm run --silent test); done
 
+.PHONY: pictures
+pictures: build chromium $(CONSOLE)/node_modules/ready ## Take the pictures of the README anew
+	cd $(CONSOLE) && PICTURES=1 AOFD_BIN=$(CURDIR)/bin npx playwright test pictures
+
 .PHONY: chromium
 chromium: ## Install Debian's Chromium, unless there is one
 	@[ -n "$(CHROMIUM)" ] || { sudo=$$(command -v sudo || true); $$sudo apt-get update -q && $$sudo apt-get install -y -q chromium fonts-noto-color-emoji; }

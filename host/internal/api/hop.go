@@ -13,13 +13,22 @@ import (
 // hop is a trace event as people read it. start is when the trace began; zero: unknown.
 func hop(e store.TraceEvent, start time.Time) *hostv1.Hop {
 	out := &hostv1.Hop{
-		At: timestamppb.New(e.At), Name: e.Hop, Title: title(e.Hop), Stage: stage(e.Hop), Level: level(e),
+		At: timestamppb.New(began(e)), Name: e.Hop, Title: title(e.Hop), Stage: stage(e.Hop), Level: level(e),
 		Detail: e.Detail, DurationUs: uint64(e.Duration.Microseconds()), Cause: e.Cause, DeliveryId: e.DeliveryID,
 	}
 	if !start.IsZero() {
-		out.OffsetUs = uint64(max(0, e.At.Sub(start)).Microseconds())
+		out.OffsetUs = uint64(max(0, began(e).Sub(start)).Microseconds())
 	}
 	return out
+}
+
+// began is when a hop began. Those that are over when they are told carry the time of their end.
+func began(e store.TraceEvent) time.Time {
+	switch e.Hop {
+	case store.HopBegin, store.HopFirst, store.HopAgentEnd, store.HopTurnEnd, store.HopUnsettled:
+		return e.At.Add(-e.Duration)
+	}
+	return e.At
 }
 
 // titles say what the hops are, in few words.
@@ -28,7 +37,7 @@ var titles = map[string]string{
 	store.HopDuplicate:   "Delivered again, dropped",
 	store.HopIdentity:    "The person's id changed",
 	store.HopRefused:     "Refused",
-	store.HopBegin:       "Its turn began",
+	store.HopBegin:       "Waited for its turn",
 	store.HopRoute:       "Route chosen",
 	store.HopGathered:    "Messages of a burst gathered",
 	store.HopMerged:      "Answered together with an earlier message",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -386,5 +387,36 @@ func settleSoon(t *testing.T, s store.Store) {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// A bar of a waterfall stands where its hop began, also when it was told at its end.
+func TestHopsStandWhereTheyBegan(t *testing.T) {
+	t.Parallel()
+	s := opened(t)
+	client := dial(t, daemon{store: s})
+	at := time.Now().Truncate(time.Second)
+	m := chat.Message{ID: "e1", Platform: "echo", Account: "1", ChannelID: phone, Text: "hi", SentAt: at, ReceivedAt: at}
+	added, err := s.Append(t.Context(), store.Inbound{
+		Messages: []store.InboundMessage{{Message: m, Conversation: "echo/1/" + phone, Lane: store.LaneTurn}},
+		Trace: []store.TraceEvent{
+			{At: at, Hop: store.HopReceived, Duration: 2 * time.Millisecond},
+			{At: at.Add(50 * time.Millisecond), Hop: store.HopAgentEnd, Duration: 40 * time.Millisecond},
+			{At: at.Add(60 * time.Millisecond), Hop: store.HopAttempt, Duration: 5 * time.Millisecond},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace, err := client.GetTrace(t.Context(), &hostv1.GetTraceRequest{Id: added.New[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var offsets []uint64
+	for _, h := range trace.GetHops() {
+		offsets = append(offsets, h.GetOffsetUs())
+	}
+	if want := []uint64{0, 10_000, 60_000}; !slices.Equal(offsets, want) || trace.GetTotalUs() != 65_000 {
+		t.Errorf("offsets %v, total %d; want %v, 65000", offsets, trace.GetTotalUs(), want)
 	}
 }

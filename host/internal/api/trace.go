@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -59,8 +58,7 @@ func (s *service) trace(ctx context.Context, id string) ([]store.TraceEvent, err
 
 // waterfall puts the events in their order, with where they begin.
 func waterfall(out *hostv1.GetTraceResponse, events []store.TraceEvent) {
-	begins := func(e store.TraceEvent) time.Time { return e.At }
-	start := slices.MinFunc(events, func(a, b store.TraceEvent) int { return begins(a).Compare(begins(b)) }).At
+	start := began(slices.MinFunc(events, func(a, b store.TraceEvent) int { return began(a).Compare(began(b)) }))
 	for i, e := range events {
 		out.Events = append(out.Events, &hostv1.TraceEvent{
 			At: timestamppb.New(e.At), Hop: e.Hop, Detail: e.Detail, DurationUs: uint64(e.Duration.Microseconds()),
@@ -69,7 +67,7 @@ func waterfall(out *hostv1.GetTraceResponse, events []store.TraceEvent) {
 		h := hop(e, start)
 		h.Seq = uint64(i + 1)
 		out.Hops = append(out.Hops, h)
-		out.TotalUs = max(out.GetTotalUs(), uint64(max(0, e.At.Sub(start)+e.Duration).Microseconds()))
+		out.TotalUs = max(out.GetTotalUs(), uint64(max(0, began(e).Sub(start)+e.Duration).Microseconds()))
 	}
 }
 

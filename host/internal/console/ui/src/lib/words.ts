@@ -21,8 +21,9 @@ const wholeOf = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "l
 
 export const date = (t: Timestamp | undefined): Date | undefined => t && timestampDate(t);
 
-/** clock is the time of day with milliseconds. */
-export const clock = (t: Timestamp | undefined): string => (t ? preciseOf.format(timestampDate(t)) : "");
+/** clock is the time of day with milliseconds, some microseconds later. */
+export const clock = (t: Timestamp | undefined, later = 0n): string =>
+  t ? preciseOf.format(timestampDate(t).getTime() + Number(later) / 1000) : "";
 
 /** whole is date and time, for titles. */
 export const whole = (t: Timestamp | undefined): string => (t ? wholeOf.format(timestampDate(t)) : "");

@@ -73,6 +73,32 @@ test("edit and resend, restart from here, a duplicate", async ({ phone, bot }) =
   expect(bot.messages).toHaveLength(5);
 });
 
+test("a chat is copied as a test", async ({ phone, bot }) => {
+  bot.answer = () => bot.send("text", { body: "Three of three pods are ready" });
+  await phone.say("pods?");
+  await expect(phone.bubble("Three of three")).toBeVisible();
+  await phone.menu(phone.bubble("pods?"), "Copy as test");
+  const sheet = phone.root.getByRole("dialog", { name: "Copy as test" });
+  await expect(sheet.getByLabel("Scenario")).toContainText("pods?");
+  await expect(sheet.getByLabel("Scenario")).toContainText("Three of three pods are ready");
+  await sheet.getByRole("button", { name: "Copy", exact: true }).click();
+  expect(await phone.page.evaluate(() => navigator.clipboard.readText())).toBe(await sheet.getByLabel("Scenario").textContent());
+});
+
+test("a group", async ({ phone, bot }) => {
+  const { page } = phone;
+  const bashir = await phone.control("POST", "people", { name: "Bashir", phone: "491517654321" });
+  const me = (await phone.control("GET", "people")).find((p: { phone: string }) => p.phone === user).id as string;
+  const group = await phone.control("POST", "groups", { subject: "Ops", people: [me, bashir.id] });
+  await phone.root.getByRole("button", { name: "More" }).click();
+  await page.getByRole("menuitem", { name: "Ops" }).click();
+  await expect(phone.root.getByRole("heading", { name: "Ops" })).toBeVisible();
+  await phone.say("hello all");
+  expect(await bot.got(1)).toMatchObject({ group_id: group.id, text: { body: "hello all" } });
+  await phone.control("POST", "send", { from: bashir.id, group: group.id, type: "text", text: "hi" });
+  await expect(phone.bubble("hi")).toContainText("Bashir");
+});
+
 test("message info tells when it got where", async ({ phone, bot }) => {
   await phone.say("hi");
   await bot.got(1);
