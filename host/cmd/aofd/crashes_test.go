@@ -245,6 +245,24 @@ func (c *crashes) pluginPID(h *bed, old int) (pid int) {
 	return pid
 }
 
+// settle waits until nothing waits any more, as long as it takes while it gets less.
+func (c *crashes) settle() {
+	c.Helper()
+	for least, since := int64(1<<40), time.Now(); ; time.Sleep(200 * time.Millisecond) {
+		b := c.hosts[0].status().Backlog
+		in, _ := b.InboxPending.Int64()
+		out, _ := b.OutboxPending.Int64()
+		switch {
+		case in+out == 0:
+			return
+		case in+out < least:
+			least, since = in+out, time.Now()
+		case time.Since(since) > time.Minute:
+			c.Fatalf("nothing gets less for a minute: inbox %d, outbox %d", in, out)
+		}
+	}
+}
+
 // check compares what the people were told with what they said, and with what the store knows.
 func (c *crashes) check(s store.Store) {
 	c.Helper()
@@ -428,7 +446,7 @@ func (c *crashes) run(most int) {
 	}
 	hush()
 	talkers.Wait()
-	settled(c.hosts[0])
+	c.settle()
 	for _, h := range c.hosts {
 		h.daemon.stop(c)
 	}

@@ -200,9 +200,10 @@ func (e *Emulator) changeNumber(name, number string) (world.Person, error) {
 // changeUserID gives a person another user id and tells the business.
 func (e *Emulator) changeUserID(name, id string) (world.Person, error) {
 	after, before, err := e.world.ChangePerson(name, func(p *world.Person) error {
-		if p.UserID = id; id == "" {
-			p.UserID = e.world.NewUserID(*p)
+		if id == "" {
+			id = e.world.NewUserID(*p)
 		}
+		p.UserID = id
 		return nil
 	})
 	if err != nil {
