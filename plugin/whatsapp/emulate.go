@@ -41,7 +41,7 @@ func runEmulate(ctx context.Context, args []string, stdout, stderr io.Writer) in
 	}
 	s := emulator.Defaults()
 	flags := emulateFlags("emulate", emulateUsage, &s, stderr)
-	lines := flags.Bool("json", false, "print one JSON object a line: first where it is and how to use it, then the handshake")
+	lines := flags.Bool("json", false, "print one JSON object a line: first where it is and how to use it, then the handshake; end when a pipe on stdin does")
 	if code, ok := parseFlags(flags, args, stdout); !ok {
 		return code
 	}
@@ -50,7 +50,16 @@ func runEmulate(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		return 2
 	}
 	var report emulator.Report = emulator.Words{Out: stdout, Webhook: s.Webhook}
-	if *lines {
+	if *lines { // a program started it, and is to take it along whatever ends that
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
+			go func() {
+				_, _ = io.Copy(io.Discard, os.Stdin) // whatever ends it, the other side is gone
+				cancel()
+			}()
+		}
 		report = emulator.Lines{Out: stdout, Config: map[string]string{
 			"phone_number_id": s.PhoneNumberID, "access_token": s.AccessToken, "verify_token": s.VerifyToken,
 			"app_secret": s.AppSecret,

@@ -280,13 +280,16 @@ spec:
 	if got := s.sees("4915112345678", 1); !strings.Contains(got, "as in production") {
 		t.Errorf("answered with %s", got)
 	}
-	// kill -9 of the playground itself takes the daemon along.
-	pid := int(s.now().GetDaemonPid())
+	// kill -9 of the playground itself takes the daemon and the emulator along.
+	pid, phone := int(s.now().GetDaemonPid()), s.ready.Phones["whatsapp"]
 	_ = s.process.Process.Kill()
 	<-s.process.done
-	eventually(t, "the daemon's end", func() error {
+	eventually(t, "the end of the others", func() error {
 		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("process %d is still there: %w", pid, err)
+		}
+		if _, err := get(phone); err == nil {
+			return errors.New("the emulator still answers")
 		}
 		return nil
 	})

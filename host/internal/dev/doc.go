@@ -3,7 +3,8 @@
 // listens on the loopback interface only.
 //
 // An emulator is a command "emulate" of a platform's plugin, which the plugin announces with the capability
-// "emulator". It takes --json, --listen and --webhook, and prints one JSON object a line; the first one is
+// "emulator". It takes --json, --listen and --webhook, ends on SIGTERM and at the end of its stdin, and prints one
+// JSON object a line; the first one is
 //
 //	{"event": "ready", "page": "http://…/", "control": "http://…/_emulator/", "config": {"key": "value", …}}
 //
