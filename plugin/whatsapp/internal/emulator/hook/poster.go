@@ -3,14 +3,11 @@
 package hook
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -86,12 +83,6 @@ type Poster struct {
 	busy    sync.WaitGroup
 	changed chan struct{} // closed and replaced when count changes
 	epoch   int           // rises with each reset: what is older is void
-}
-
-type batch struct {
-	waiting []*delivery
-	size    int
-	shape   string
 }
 
 // delivery is one POST, until it is taken.
@@ -189,120 +180,6 @@ func (p *Poster) enter(by int) {
 func (p *Poster) wake() {
 	close(p.changed)
 	p.changed = make(chan struct{})
-}
-
-// mishap applies the faults to what was just submitted; it reports whether one of them holds it back.
-func (p *Poster) mishap(d *delivery) (heldBack bool) {
-	u := d.updates[0]
-	deed := fault.Deed{On: fault.OnWebhook, User: u.User, Type: u.Type, Field: u.Field}
-	d.faults = p.config.Faults.Strike(deed, fault.Duplicate, fault.Split, fault.BadSignature, fault.NoSignature,
-		fault.Truncated, fault.Huge, fault.Unknown, fault.Lost)
-	for _, f := range d.faults {
-		d.names = join(d.names, f.Do)
-	}
-	for _, f := range p.config.Faults.Strike(deed, fault.Delay, fault.Reorder, fault.Batch) {
-		d.names = join(d.names, f.Do)
-		if !heldBack {
-			p.hold(d, f)
-		}
-		heldBack = true
-	}
-	return heldBack
-}
-
-func join(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + ", " + b
-}
-
-func (p *Poster) hold(d *delivery, f fault.Fault) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.parked++
-	wait := time.Duration(f.After)
-	if wait == 0 {
-		wait = patience
-	}
-	switch f.Do {
-	case fault.Delay:
-		d.lane = fmt.Sprint("delayed ", d.id) // it holds up nobody
-		p.config.Clock.After(time.Duration(f.After), func() { p.release(d) })
-	case fault.Reorder:
-		lane := d.lane
-		p.held[lane] = append(p.held[lane], d)
-		p.config.Clock.After(wait, func() {
-			if p.unhold(lane, d) {
-				p.release(d)
-			}
-		})
-	case fault.Batch:
-		p.collect(d, f, wait)
-	}
-}
-
-// collect puts a delivery into the batch of a fault, which goes out when it is full. The caller holds the
-// lock.
-func (p *Poster) collect(d *delivery, f fault.Fault, wait time.Duration) {
-	b := p.batches[f.ID]
-	if b == nil {
-		b = &batch{size: max(f.Size, 1), shape: f.Shape}
-		if f.Size == 0 {
-			b.size = 3
-		}
-		p.batches[f.ID] = b
-		p.config.Clock.After(wait, func() { p.flush(f.ID, b) })
-	}
-	if b.waiting = append(b.waiting, d); len(b.waiting) >= b.size {
-		p.config.Clock.After(0, func() { p.flush(f.ID, b) })
-	}
-}
-
-// flush sends a batch.
-func (p *Poster) flush(id string, b *batch) {
-	p.mu.Lock()
-	if p.batches[id] != b {
-		p.mu.Unlock()
-		return
-	}
-	delete(p.batches, id)
-	d := b.waiting[0]
-	d.shape = b.shape
-	if d.shape == "" {
-		d.shape = shapeValue
-	}
-	for _, o := range b.waiting[1:] {
-		d.updates = append(d.updates, o.updates...)
-		d.faults = append(d.faults, o.faults...)
-	}
-	p.parked -= len(b.waiting) - 1
-	p.mu.Unlock()
-	p.release(d)
-}
-
-// unhold takes a delivery from those that wait for the next one; ok is false when it is not there any more.
-func (p *Poster) unhold(lane string, d *delivery) (ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, o := range p.held[lane] {
-		if o == d {
-			p.held[lane] = append(p.held[lane][:i:i], p.held[lane][i+1:]...)
-			return true
-		}
-	}
-	return false
-}
-
-// release sends what was held back.
-func (p *Poster) release(d *delivery) {
-	p.mu.Lock()
-	if d.epoch == p.epoch {
-		p.parked--
-		p.wake()
-	}
-	p.mu.Unlock()
-	p.queue(d, true)
 }
 
 // queue puts a delivery at the end of its lane. Here says that the caller's goroutine may do the work.
@@ -460,173 +337,6 @@ func call(f func()) {
 
 func (p *Poster) tell(a Attempt) {
 	p.config.Tell(p.log.add(a))
-}
-
-// repeat sends the copies that a fault asks for.
-func (p *Poster) repeat(d *delivery, body []byte) {
-	for _, f := range d.faults {
-		if f.Do != fault.Duplicate {
-			continue
-		}
-		for range max(f.Copies, 1) {
-			p.config.Clock.After(time.Duration(f.After), func() { p.copy(d, body) })
-		}
-	}
-}
-
-// copy posts the same bytes once more, whatever comes of it.
-func (p *Poster) copy(d *delivery, body []byte) {
-	p.mu.Lock()
-	if p.closed || d.epoch != p.epoch {
-		p.mu.Unlock()
-		return
-	}
-	p.begin()
-	p.enter(1)
-	p.mu.Unlock()
-	defer p.end()
-	defer func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if d.epoch == p.epoch {
-			p.enter(-1)
-		}
-	}()
-	for _, u := range d.updates {
-		call(u.Posted)
-	}
-	_, a := p.once(&delivery{id: d.id, updates: d.updates, tries: 1, names: fault.Duplicate, copyOf: body})
-	p.tell(a)
-}
-
-// once posts and says what came of it. A problem is why the webhook counts as not taken.
-func (p *Poster) once(d *delivery) (body []byte, a Attempt) {
-	u := d.updates[0]
-	a = Attempt{Webhook: d.id, Try: d.tries, At: p.config.Clock.Now(), What: u.What, Field: u.Field}
-	if n := len(d.updates); n > 1 {
-		a.What = fmt.Sprintf("%d updates, the first is the %s", n, u.What)
-	}
-	body = d.copyOf
-	if body == nil {
-		body = p.body(d)
-	}
-	sent, signature, slow, lost := body, Sign(p.config.Secret, body), time.Duration(0), false
-	if d.tries == 1 {
-		a.Fault = d.names
-		sent, signature, slow, lost = p.spoil(d, body, signature)
-	}
-	a.Size, a.Signature, a.Body = len(sent), signature, string(sent)
-	began := time.Now()
-	status, answer, err := p.post(sent, signature, slow)
-	a.Took, a.Status, a.Answer = time.Since(began).Round(100*time.Microsecond).String(), status, string(answer)
-	switch {
-	case err != nil:
-		a.Problem = err.Error()
-	case status != http.StatusOK:
-		a.Problem = fmt.Sprintf("the answer was %d", status)
-	case lost:
-		a.Problem = "the answer 200 was lost, as a fault asked"
-	}
-	return body, a
-}
-
-func (p *Poster) body(d *delivery) []byte {
-	if u := d.updates[0]; u.Raw != nil {
-		return u.Raw
-	}
-	body := wrap(p.config.Account, d.shape, d.updates)
-	for _, f := range d.faults {
-		if f.Do == fault.Unknown {
-			body = future(p.config.Account, d.updates[0], body)
-		}
-	}
-	body = Style(body)
-	for _, f := range d.faults {
-		if f.Do == fault.Huge {
-			body = grow(body)
-		}
-	}
-	return body
-}
-
-// spoil breaks the first try as the faults ask.
-func (p *Poster) spoil(d *delivery, body []byte, signature string) (sent []byte, header string, slow time.Duration, lost bool) {
-	sent, header = body, signature
-	for _, f := range d.faults {
-		switch f.Do {
-		case fault.BadSignature:
-			header = Sign(p.config.Secret+"?", body)
-		case fault.NoSignature:
-			header = ""
-		case fault.Truncated:
-			sent = body[:len(body)*2/3]
-		case fault.Split:
-			if slow = time.Duration(f.After); slow == 0 {
-				slow = 20 * time.Millisecond
-			}
-		case fault.Lost:
-			lost = true
-		}
-	}
-	return sent, header, slow, lost
-}
-
-func (p *Poster) post(body []byte, signature string, slow time.Duration) (status int, answer []byte, err error) {
-	var content io.Reader = bytes.NewReader(body)
-	if slow > 0 {
-		content = &trickle{rest: body, piece: len(body)/pieces + 1, pause: slow, ctx: p.ctx}
-	}
-	req, err := http.NewRequestWithContext(p.ctx, http.MethodPost, p.config.Address, content)
-	if err != nil {
-		return 0, nil, fmt.Errorf("webhook: %w", err)
-	}
-	req.ContentLength = int64(len(body))
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "facebookexternalua")
-	if signature != "" {
-		req.Header.Set("X-Hub-Signature-256", signature)
-	}
-	return p.Do(req)
-}
-
-// trickle is a body that comes in pieces.
-type trickle struct {
-	rest  []byte
-	piece int
-	pause time.Duration
-	ctx   context.Context
-	begun bool
-}
-
-func (t *trickle) Read(b []byte) (int, error) {
-	if len(t.rest) == 0 {
-		return 0, io.EOF
-	}
-	if t.begun {
-		select {
-		case <-time.After(t.pause):
-		case <-t.ctx.Done():
-			return 0, context.Cause(t.ctx)
-		}
-	}
-	t.begun = true
-	n := copy(b, t.rest[:min(t.piece, len(t.rest))])
-	t.rest = t.rest[n:]
-	return n, nil
-}
-
-// Do calls the receiver and returns the beginning of its answer.
-func (p *Poster) Do(req *http.Request) (status int, start []byte, err error) {
-	res, err := p.client.Do(req)
-	if err != nil {
-		if u, ok := errors.AsType[*url.Error](err); ok && !errors.Is(err, context.Canceled) {
-			err = u.Err // without the address, which may hold a token
-		}
-		return 0, nil, fmt.Errorf("the webhook's address cannot be reached: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	start, _ = io.ReadAll(io.LimitReader(res.Body, maxDrain))
-	return res.StatusCode, start, nil
 }
 
 // Context ends with the poster.

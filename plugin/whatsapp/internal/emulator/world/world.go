@@ -158,7 +158,7 @@ func (w *World) Reset(settings bool) {
 	w.tell("reset", struct{}{})
 }
 
-// Export returns a copy of the state.
+// Export calls do with the state, under the lock: do must not keep it.
 func (w *World) Export(do func(State) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
