@@ -171,7 +171,7 @@ func (d *daemon) configStatus() api.Config {
 // be changed while the daemon runs: see hot.
 var keys = map[string]string{
 	"Server": "spec.server", "Admin": "spec.admin", "Delivery": "spec.delivery", "Store": "spec.store",
-	"DataDir": "spec.data_dir", "PluginDirs": "spec.plugins.directory",
+	"Telemetry": "spec.telemetry", "DataDir": "spec.data_dir", "PluginDirs": "spec.plugins.directory",
 	"LogLevel": "spec.settings.log_level", "LogFormat": "spec.settings.log_format",
 
 	"Runtime.MaxConcurrentTasks": "spec.runtime.max_concurrent_tasks",
