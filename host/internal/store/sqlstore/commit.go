@@ -57,8 +57,9 @@ var errClosed = errors.New("store: closed")
 func startCommitter(e *Engine, stored func(load), log *slog.Logger) *committer {
 	c := &committer{engine: e, stored: stored, log: log, queue: make(chan *operation, queued)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	last := &lastTimes{}
 	for range e.Writers {
-		c.writers.Go(func() { c.loop(&Writer{engine: e}) })
+		c.writers.Go(func() { c.loop(&Writer{engine: e, last: last}) })
 	}
 	return c
 }

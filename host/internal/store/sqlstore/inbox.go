@@ -160,10 +160,7 @@ func (s *Store) insert(w *Writer, a *appending, i int, out *store.Appended) erro
 	if !slices.Contains(out.Lanes, lane) {
 		out.Lanes = append(out.Lanes, lane)
 	}
-	if w.arrived == nil {
-		w.arrived = map[store.Account]int64{}
-	}
-	w.arrived[store.Account{Platform: c.Platform, Account: c.Account}] = micros(w.now)
+	w.happened(c.Platform, c.Account, false)
 	events := a.Trace
 	if sys := c.Content.System; sys != nil && sys.PreviousID != "" {
 		events = append(slices.Clone(events), store.TraceEvent{

@@ -103,9 +103,13 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) er
 	return s.commit.do(ctx, nil, func(w *Writer) error {
 		until := micros(w.now.Add(lease))
 		for _, query := range []string{
-			`UPDATE lane SET lease_until = $1 WHERE owner = $2 AND owner <> ''`,
-			`UPDATE sender SET lease_until = $1 WHERE owner = $2`,
-			`UPDATE delivery SET lease_until = $1 WHERE owner = $2 AND state = 'sending' AND lease_until < $1`,
+			// What another transaction holds at this moment is being finished, or was claimed just now.
+			`UPDATE lane SET lease_until = $1 WHERE (conversation, kind) IN
+				(SELECT d.conversation, d.kind FROM lane d WHERE d.owner = $2 AND d.owner <> ''` + s.Skip + `)`,
+			`UPDATE sender SET lease_until = $1 WHERE (platform, account) IN
+				(SELECT d.platform, d.account FROM sender d WHERE d.owner = $2` + s.Skip + `)`,
+			`UPDATE delivery SET lease_until = $1 WHERE seq IN (SELECT d.seq FROM delivery d
+				WHERE d.owner = $2 AND d.state = 'sending' AND d.lease_until < $1` + s.Skip + `)`,
 		} {
 			if _, err := w.Exec(query, until, owner); err != nil {
 				return err

@@ -356,10 +356,7 @@ func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
 	}
 	switch v.State {
 	case store.StateSent:
-		if _, err := w.Exec(`INSERT INTO last_time (platform, account, last_out) VALUES ($1, $2, $3)
-			ON CONFLICT (platform, account) DO UPDATE SET last_out = excluded.last_out`, platform, account, now); err != nil {
-			return err
-		}
+		w.happened(platform, account, true)
 		if _, err := w.Exec(`UPDATE conversation SET last_outbound_at = $1 WHERE key = $2`, now, conversation); err != nil {
 			return err
 		}

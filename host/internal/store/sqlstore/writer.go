@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
-
-	"github.com/aof-dev/aofd/host/internal/store"
 )
 
 // Writer is a connection that writes, and the transaction on it. One goroutine uses it.
 type Writer struct {
 	engine   *Engine
-	conn     *sql.Conn // nil: not connected
+	last     *lastTimes // of all writers
+	conn     *sql.Conn  // nil: not connected
 	prepared map[string]*sql.Stmt
 	direct   direct // the same connection, without database/sql; not used when the engine does not want it
 
@@ -26,10 +25,10 @@ type Writer struct {
 	inside     bool // it has begun
 	failed     bool // a statement failed
 	committing bool
-	writes     int                     // statements that changed something
-	changed    bool                    // there is new work for some host
-	arrived    map[store.Account]int64 // when accounts got their last message; written at the end
-	pending    load                    // what waits more, or less
+	writes     int           // statements that changed something
+	changed    bool          // there is new work for some host
+	times      map[way]int64 // when something last came in or went out; written at the end
+	pending    load          // what waits more, or less
 }
 
 // begin connects, if need be, and begins a transaction for the operations.
@@ -40,7 +39,7 @@ func (w *Writer) begin(ctx context.Context, batch []*operation) (err error) {
 		w.ctx, w.cancel = context.WithTimeout(ctx, d)
 	}
 	w.inside, w.failed, w.committing, w.changed, w.writes = false, false, false, false, 0
-	w.arrived, w.pending = nil, load{}
+	w.times, w.pending = nil, load{}
 	if w.conn == nil {
 		if w.conn, err = w.engine.Connect(w.ctx); err != nil {
 			return fmt.Errorf("store: connect: %w", err)
@@ -76,17 +75,16 @@ func (w *Writer) run(op *operation, unsure bool) (err error) {
 
 // commit writes what was gathered and ends the transaction.
 func (w *Writer) commit() error {
-	for a, at := range w.arrived {
-		if _, err := w.Exec(`INSERT INTO last_time (platform, account, last_in) VALUES ($1, $2, $3)
-			ON CONFLICT (platform, account) DO UPDATE SET last_in = excluded.last_in`, a.Platform, a.Account, at); err != nil {
-			return err
-		}
+	due := w.last.due(w.times)
+	if err := w.writeTimes(due); err != nil {
+		return err
 	}
 	w.committing = true
 	if err := w.engine.Commit(w); err != nil {
 		return err
 	}
 	w.inside = false
+	w.last.committed(due, w.times)
 	return nil
 }
 
