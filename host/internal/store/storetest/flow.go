@@ -251,6 +251,79 @@ func (h *harness) newOwner() {
 	equal(h, "users", users, []string{"c:bob number", "c:ann bea"})
 }
 
+// formerOwner: who gets a number gets nothing of the conversation that began under it, once its user has another one.
+func (h *harness) formerOwner() {
+	from := func(number, person string, n int) store.Inbound {
+		in := inbound(message(number, n))
+		in.Messages[0].Message.ID = fmt.Sprintf("%s-%s-%d", number, person, n)
+		in.Messages[0].Message.User.Aliases = []string{person}
+		in.Messages[0].Aliases = []string{"c:" + person}
+		return in
+	}
+	h.append(from("number", "ann", 1))
+	t := h.claim(1)[0]
+	agent := "cluster"
+	held := h.delivery(t, 1)
+	h.ok(h.store.Finish(h.ctx(), t, store.Result{
+		Outcome: store.OutcomeAnswered, Deliveries: []store.Delivery{held}, SetAgent: &agent, HistoryAgent: agent,
+		History: []chat.Turn{{Role: chat.RoleUser, Text: "secret"}},
+	}))
+	h.settle(h.due(1)[0], store.StateHeld)
+	moved := from("number", "ann", 2)
+	moved.Messages[0].Message.Content.System = &chat.System{PreviousID: "number", CurrentID: "new"}
+	moved.Messages[0].Aliases = append(moved.Messages[0].Aliases, "c:new")
+	h.append(moved)
+	running := h.claim(1)[0]
+	h.append(from("number", "bob", 3))
+	equal(h, "a held answer of the former owner", h.state(held.ID), store.StateHeld)
+	h.is(h.store.Finish(h.ctx(), running, store.Result{Outcome: store.OutcomeNothing}), store.ErrFenced, "a turn under the old key")
+	var bobs string
+	for range 2 {
+		for _, t := range h.claim(10) {
+			if t.Message.User.Aliases[0] == "bob" {
+				bobs = t.Conversation
+			} else {
+				equal(h, "the former owner's turn, again", t.Cause, running.Cause)
+			}
+			h.finish(t)
+		}
+	}
+	equal(h, "the new owner's conversation", bobs, "c:number")
+	turns, err := h.store.History(h.ctx(), bobs, agent, 10)
+	h.ok(err)
+	equal(h, "what the new owner gets to see", len(turns), 0)
+	choice, err := h.store.AgentChoice(h.ctx(), bobs, "number")
+	h.ok(err)
+	equal(h, "the new owner's agent", choice, "")
+
+	// The user goes on under the new number, and what was held comes there, also when the platform gave another id.
+	h.append(from("new", "ann again", 4))
+	anns := h.claim(1)[0]
+	turns, err = h.store.History(h.ctx(), anns.Conversation, agent, 10)
+	h.ok(err)
+	equal(h, "history of who moved", len(turns), 1)
+	equal(h, "what was held", h.due(1)[0].ChannelID, "new")
+	cs, _, err := h.store.Conversations(h.ctx(), store.Filter{})
+	h.ok(err)
+	var where []string
+	for _, c := range cs {
+		where = append(where, c.UserID+" at "+c.ChannelID)
+	}
+	equal(h, "who is where", where, []string{"number at number", "new at new"})
+
+	// The next number may get another owner just so.
+	h.finish(anns)
+	moved = from("new", "ann again", 5)
+	moved.Messages[0].Message.Content.System = &chat.System{PreviousID: "new", CurrentID: "newest"}
+	moved.Messages[0].Aliases = append(moved.Messages[0].Aliases, "c:newest")
+	h.append(moved)
+	h.finish(h.claim(1)[0])
+	h.append(from("new", "bea", 6))
+	equal(h, "another owner of the next number", h.claim(1)[0].Conversation, "c:new")
+	h.append(from("newest", "ann again", 7))
+	equal(h, "who moved twice", h.claim(1)[0].Conversation, anns.Conversation)
+}
+
 // choiceOfAChat: in a direct chat the choice of an agent outlives a change of the user's id.
 func (h *harness) choiceOfAChat() {
 	h.append(inbound(message("old", 1)))

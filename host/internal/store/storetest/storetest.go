@@ -113,6 +113,7 @@ func Run(t *testing.T, open Open) {
 		"what failed later is tried again":              (*harness).failedLater,
 		"a failure says nothing about the next try":     (*harness).failedThenLost,
 		"an id gets another owner":                      (*harness).newOwner,
+		"the first id gets another owner":               (*harness).formerOwner,
 		"the choice in a chat outlives an id":           (*harness).choiceOfAChat,
 		"a duplicate is told in the trace":              (*harness).duplicatesAreTold,
 		"a burst is answered together":                  (*harness).merged,
