@@ -144,6 +144,7 @@ crash: ## Kill daemon, plugin and agents 200 times under traffic
 .PHONY: model
 model: ## Run the pipeline through 2,000 random fates and compare it with its model
 	$(GO) test ./host -run '^TestModel$$' -rapid.checks=2000 -timeout 30m
+	AOFD_MODEL_POSTGRES=16 $(GO) test ./host -run '^TestModelOnPostgres$$' -timeout 30m -v
 
 .PHONY: capacity
 capacity: postgres ## Simulate a million conversations on both stores, and ten million known ids

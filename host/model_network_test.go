@@ -89,7 +89,7 @@ func (h *host) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, er
 		w.mu.Unlock()
 		return chat.Sent{}, errGone
 	}
-	if w.pausedAt > 0 && w.now()-w.pausedAt > 10*time.Millisecond {
+	if w.pausedAt > 0 && w.now()-w.pausedAt > w.slack {
 		w.problem("%s was sent while the account was paused", d.ID)
 	}
 	m, known := w.slots[strings.TrimSuffix(d.ID, "-instead")]

@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,9 +20,13 @@ import (
 
 	"github.com/aof-dev/aofd/host/internal/egress"
 	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/store/postgres"
+	"github.com/aof-dev/aofd/host/internal/store/postgres/pgtest"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 // TestModel runs the real stages over a real store through what fate may do to them: webhooks that come again,
 // late, together and under other ids; agents that are slow, fail, hang and panic; sends whose answer is lost,
@@ -52,7 +58,7 @@ func TestModel(t *testing.T) {
 				problems = []string{err.Error()}
 				return
 			}
-			problems = play(p, s)
+			problems = play(p, s, 10*time.Millisecond)
 			if err := s.Close(); err != nil {
 				problems = append(problems, err.Error())
 			}
@@ -71,6 +77,7 @@ type world struct {
 	began  time.Time
 	slots  map[string]*planned // by the ids that their deliveries may have
 	open   atomic.Int64        // things that are still to happen
+	slack  time.Duration       // how long something may take by itself
 
 	mu         sync.Mutex
 	hosts      []*host
@@ -90,10 +97,43 @@ type world struct {
 	said       map[int]time.Duration // when somebody wrote last, by chat
 }
 
+// TestModelOnPostgres is the same over PostgreSQL, by a real clock: plans run side by side for minutes, so only
+// the long form has them. AOFD_MODEL_POSTGRES is their number, and AOFD_MODEL_SEED repeats them.
+func TestModelOnPostgres(t *testing.T) {
+	n, _ := strconv.Atoi(os.Getenv("AOFD_MODEL_POSTGRES"))
+	if n == 0 {
+		t.Skip("it takes minutes: make model runs it")
+	}
+	seed, err := strconv.Atoi(os.Getenv("AOFD_MODEL_SEED"))
+	if err != nil {
+		seed = int(time.Now().UnixNano() % 1e9)
+	}
+	t.Logf("AOFD_MODEL_SEED=%d", seed)
+	url := pgtest.Shared(t).URL()
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() {
+			p := rapid.Custom(drawPlan).Example(seed + i)
+			s, err := postgres.Open(context.Background(), url, postgres.Options{
+				Logger: slog.New(slog.DiscardHandler), Schema: fmt.Sprintf("model_%d", i), Retry: egress.Policy{}.Retry,
+			})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = s.Close() }()
+			if problems := play(p, s, 5*time.Second); len(problems) > 0 {
+				t.Errorf("%s\nplan %d was:\n%s", strings.Join(problems, "\n"), i, p)
+			}
+		})
+	}
+	running.Wait()
+}
+
 // play runs a plan over a store and returns what should not have happened.
-func play(p *plan, s store.Store) []string {
+func play(p *plan, s store.Store, slack time.Duration) []string {
 	w := &world{
-		plan: p, store: s, began: time.Now(), slots: map[string]*planned{}, attempts: map[string][]*attempt{},
+		plan: p, store: s, slack: slack, began: time.Now(), slots: map[string]*planned{}, attempts: map[string][]*attempt{},
 		limits: chat.Limits{PerRecipient: p.Pair}, hosts: make([]*host, p.Hosts), outcomes: map[string][]outcome{}, claims: map[string]int{}, settles: map[string]int{}, settledAt: map[string]time.Duration{},
 		join: map[string][]string{}, last: map[string][]string{}, said: map[int]time.Duration{},
 	}
@@ -222,6 +262,15 @@ func (w *world) check() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ctx := context.Background()
+	// The store knows the order of arrival best: it is that of the commits.
+	ms, _, err := w.store.Messages(ctx, store.Filter{Limit: 1000})
+	if err != nil || len(ms) != len(w.causes) {
+		w.problem("%d messages are stored, %d came: %v", len(ms), len(w.causes), err)
+	}
+	w.causes = make([]string, len(ms))
+	for i, m := range ms {
+		w.causes[len(ms)-1-i] = m.Cause
+	}
 	for _, m := range w.plan.Messages {
 		var causes []string
 		for _, c := range w.causes {
