@@ -230,7 +230,7 @@ func finished(w *Writer, t store.Turn) error {
 // advance frees the lane for its next message, or ends it.
 func advance(w *Writer, t store.Turn) error {
 	var next sql.NullInt64
-	if _, err := w.Row(`SELECT min(seq) FROM message
+	if _, err := w.Row(`SELECT min(`+w.inConversation(`seq`)+`) FROM message
 		WHERE conversation = $1 AND seq > $2 AND lane = $3 AND outcome IS NULL`,
 		[]any{t.Conversation, t.Seq, string(t.Lane)}, &next); err != nil {
 		return err

@@ -35,7 +35,7 @@ func enqueue(w *Writer, deliveries []store.Delivery) error {
 
 // promote marks the oldest open delivery of a conversation, which is locked, as one that may be claimed.
 func promote(w *Writer, conversation string) error {
-	n, err := w.Exec(`UPDATE delivery SET behind = 0 WHERE behind = 1 AND seq = (SELECT min(o.seq) FROM delivery o
+	n, err := w.Exec(`UPDATE delivery SET behind = 0 WHERE behind = 1 AND seq = (SELECT min(`+w.inConversation(`o.seq`)+`) FROM delivery o
 		WHERE o.conversation = $1 AND o.state IN ('queued', 'sending'))`, conversation)
 	if n > 0 {
 		w.changed = true
