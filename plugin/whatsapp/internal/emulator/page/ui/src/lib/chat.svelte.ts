@@ -18,7 +18,7 @@ export interface ChatState {
 
 export class Chat {
   readonly id: string;
-  kind: "person" | "group" = "person";
+  kind = $state<"person" | "group">("person");
   opened = false; // a phone shows it
   state = $state.raw<ChatState>();
   messages = $state.raw<Message[]>([]); // in order
@@ -63,7 +63,7 @@ export class Chat {
   /** load asks for the newest messages again. */
   async load(): Promise<void> {
     const c = await api.get<ChatState>("chat", { ...this.#name, limit: 200 });
-    this.update(c);
+    this.update({ ...c, kind: this.kind });
     this.fill(c.messages ?? [], c.more ?? false);
   }
 

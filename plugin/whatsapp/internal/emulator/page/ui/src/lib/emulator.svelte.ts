@@ -182,7 +182,8 @@ class Emulator {
 
   /** openGroup returns the chat of a group. */
   async openGroup(group: string): Promise<Chat> {
-    return this.#load(await api.get<ChatState>("chat", { group, limit: 200 }));
+    const c = await api.get<ChatState>("chat", { group, limit: 200 });
+    return this.#load({ ...c, id: group, kind: "group" }); // one in which nobody has written does not say so itself
   }
 
   #load(c: ChatState): Chat {
