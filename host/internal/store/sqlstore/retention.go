@@ -33,8 +33,7 @@ func (s *Store) Prune(ctx context.Context, r store.Retention) error {
 			`DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM delivery`,
 			`DELETE FROM delivery`,
 		}},
-		{"trace", "seq", "at", ago(r.Trace), `at < $3 AND NOT EXISTS
-			(SELECT 1 FROM message m WHERE m.outcome IS NULL AND m.cause = trace.cause)`, []string{`DELETE FROM trace`}},
+		{"trace", "seq", "at", ago(r.Trace), `at < $3`, []string{`DELETE FROM trace`}},
 		{"webhook", "id", "at", ago(r.Trace), `at < $3`, []string{`DELETE FROM webhook`}},
 		{"history", "seq", "stored_at", ago(r.History), `stored_at < $3`, []string{`DELETE FROM history`}},
 	} {

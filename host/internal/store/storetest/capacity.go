@@ -31,7 +31,7 @@ func Conversations(t *testing.T) int {
 // Capacity fills a store with conversations, each with a message that waits, has a tenth of them answered and
 // sent, and says how fast each of that was. size returns the bytes on disk.
 func Capacity(t *testing.T, s store.Store, conversations int, size func() int64) {
-	c := &capacity{T: t, store: s, size: size}
+	c := &capacity{T: t, store: s, size: size, series: time.Now().UnixNano()}
 	c.measure("store the first message of a conversation, 100 in a webhook", conversations, 8, 100, func(from, to int) error {
 		return c.append(from, to, 0)
 	})
@@ -49,6 +49,8 @@ type capacity struct {
 	*testing.T
 	store store.Store
 	size  func() int64
+
+	series int64 // makes the ids of this run its own
 }
 
 func (c *capacity) append(from, to, round int) error {
@@ -57,7 +59,7 @@ func (c *capacity) append(from, to, round int) error {
 		user := fmt.Sprintf("49%011d", n)
 		in.Messages = append(in.Messages, store.InboundMessage{
 			Message: chat.Message{
-				ID: fmt.Sprintf("wamid.%d.%d", n, round), Platform: "p", Account: fmt.Sprint("a", n%100), ChannelID: user,
+				ID: fmt.Sprintf("wamid.%d.%d.%d", c.series, n, round), Platform: "p", Account: fmt.Sprint("a", n%100), ChannelID: user,
 				User: chat.User{ID: user, DisplayName: "Ada"}, Text: strings.Repeat("x", 60), SentAt: time.Now(), ReceivedAt: time.Now(),
 			},
 			Conversation: fmt.Sprintf("p/a%d/%s", n%100, user), Lane: store.LaneTurn,
@@ -65,7 +67,10 @@ func (c *capacity) append(from, to, round int) error {
 	}
 	in.MaxPerUser = 10
 	in.Trace = []store.TraceEvent{{At: time.Now(), Hop: store.HopReceived, Detail: "600 bytes, signature valid", Duration: time.Millisecond}}
-	_, err := c.store.Append(context.Background(), in)
+	a, err := c.store.Append(context.Background(), in)
+	if err == nil && len(a.New) != to-from {
+		err = fmt.Errorf("%d of %d messages are new", len(a.New), to-from)
+	}
 	return err
 }
 
@@ -195,7 +200,7 @@ func (c *capacity) reads() {
 	for what, read := range map[string]func() error{
 		"list messages":      func() error { _, _, err := c.store.Messages(ctx, store.Filter{}); return err },
 		"list conversations": func() error { _, _, err := c.store.Conversations(ctx, store.Filter{}); return err },
-		"trace a message":    func() error { _, err := c.store.Trace(ctx, "wamid.77.0"); return err },
+		"trace a message":    func() error { _, err := c.store.Trace(ctx, fmt.Sprintf("wamid.%d.77.0", c.series)); return err },
 		"count what waits":   func() error { _, err := c.store.Backlog(ctx); return err },
 	} {
 		start := time.Now()
