@@ -115,7 +115,9 @@ func (w *world) trouble(b trouble) {
 			h.gate.die()
 			break
 		}
+		h.gate.mu.Lock()
 		h.gate.calls, h.gate.stored = b.Call, b.Stored
+		h.gate.mu.Unlock()
 		w.mu.Unlock()
 		select {
 		case <-h.gate.died:

@@ -136,9 +136,9 @@ func (h *host) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, er
 	case <-ctx.Done():
 		return chat.Sent{}, &chat.Error{Reason: chat.ReasonOutcomeUnknown, Text: "cut", Sent: chat.SentUnknown}
 	}
-	sent, err := answer(a, p)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	sent, err := answer(a, p)
 	if !h.gate.dead.Load() {
 		a.told = told(sent, err)
 	}

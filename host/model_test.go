@@ -158,7 +158,10 @@ func play(p *plan, s store.Store, slack time.Duration) []string {
 		}
 	}
 	for i := range w.hosts {
-		w.hosts[i] = w.boot(i)
+		h := w.boot(i)
+		w.mu.Lock() // messages may come already
+		w.hosts[i] = h
+		w.mu.Unlock()
 	}
 	for _, b := range p.Troubles {
 		w.later(b.At, func() { w.trouble(b) })
