@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -49,7 +51,8 @@ type crashes struct {
 	front    string         // where webhooks go: the address of a host, or of what stands before several
 
 	mu    sync.Mutex
-	users []*talker // who talked, or does
+	users []*talker           // who talked, or does
+	got   map[string][]string // what the platform took for each of them, in order
 
 	plugin atomic.Int64 // process of the plugin that dies at its next send; 0: none
 	before bool         // it dies before the platform has the request
@@ -112,21 +115,45 @@ func (c *crashes) say(u *talker, i int) {
 
 // graph stands between the plugin and the platform, and kills the plugin around a request if it is to.
 func (c *crashes) graph(w http.ResponseWriter, r *http.Request) {
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: c.hosts[0].emulator})
 	pid := int64(0)
 	if strings.HasSuffix(r.URL.Path, "/messages") {
 		pid = c.plugin.Swap(0)
 	}
 	if pid == 0 {
-		proxy.ServeHTTP(w, r)
+		res := c.pass(r)
+		maps.Copy(w.Header(), res.Header())
+		w.WriteHeader(res.Code)
+		_, _ = w.Write(res.Body.Bytes())
 		return
 	}
 	if !c.before {
-		proxy.ServeHTTP(httptest.NewRecorder(), r)
+		c.pass(r)
 	}
 	_ = syscall.Kill(int(pid), syscall.SIGKILL)
 	c.died <- struct{}{}
 	panic(http.ErrAbortHandler)
+}
+
+// pass hands a request on to the platform and notes what that took. The emulator forgets what is old.
+func (c *crashes) pass(r *http.Request) *httptest.ResponseRecorder {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the plugin died while it wrote
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	res := httptest.NewRecorder()
+	httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: c.hosts[0].emulator}).ServeHTTP(res, r)
+	var m struct {
+		To   string
+		Text struct{ Body string }
+	}
+	if json.Unmarshal(body, &m) == nil && m.Text.Body != "" && res.Code == http.StatusOK {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		to := strings.TrimPrefix(m.To, "+")
+		c.got[to] = append(c.got[to], m.Text.Body)
+	}
+	return res
 }
 
 // begin starts a daemon, which dies at a place if one is given. It returns when the daemon is ready or dead.
@@ -268,7 +295,7 @@ func (c *crashes) check(s store.Store) {
 	c.Helper()
 	states := map[store.DeliveryState]int{}
 	for _, u := range c.users {
-		got := c.answersOf(u)
+		got := c.got[u.id]
 		last := -1
 		for i, id := range u.taken {
 			cause := "whatsapp/" + phoneNumberID + "/" + id
@@ -311,16 +338,6 @@ func (c *crashes) check(s store.Store) {
 			c.Errorf("%d answers are %s", states[state], state)
 		}
 	}
-}
-
-// answersOf returns the texts that a person got, in order.
-func (c *crashes) answersOf(u *talker) (out []string) {
-	for _, e := range c.hosts[0].chat(u.id) {
-		if e.Direction == "to_user" {
-			out = append(out, body(c.hosts[0], e)["text"].(map[string]any)["body"].(string))
-		}
-	}
-	return out
 }
 
 // TestCrashes kills the daemon at each place at which that hurts, the plugin around its requests, agents while
@@ -382,7 +399,7 @@ func newCrashes(t *testing.T, n int, more string) *crashes {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("AOFD_CRASH_SEED=%d", seed)
-	c := &crashes{TB: t, rand: rand.New(rand.NewPCG(seed, 0)), died: make(chan struct{}, 1), deaths: map[*bed]int{}}
+	c := &crashes{TB: t, rand: rand.New(rand.NewPCG(seed, 0)), died: make(chan struct{}, 1), deaths: map[*bed]int{}, got: map[string][]string{}}
 	graph := httptest.NewServer(http.HandlerFunc(c.graph))
 	t.Cleanup(graph.Close)
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
