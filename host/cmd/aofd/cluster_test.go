@@ -127,7 +127,7 @@ func TestHostsComeAndGo(t *testing.T) {
 	c.leave(first, syscall.SIGTERM) // rolling restart
 	first = c.join()
 	c.leave(second, syscall.SIGTERM)
-	second = c.join()
+	c.join()
 	c.leave(third, syscall.SIGTERM) // scale in
 	talking.Wait()
 	for u := range users {

@@ -198,7 +198,7 @@ func (s *Store) checkClock(ctx context.Context) error {
 		return fmt.Errorf("the store %s: read its clock: %w", s.name, err)
 	}
 	s.ahead.Store(int64(now.Sub(before)))
-	skew := max(before.Sub(now), now.Sub(time.Now()))
+	skew := max(before.Sub(now), time.Until(now))
 	if s.now == nil && skew > maxSkew {
 		return fmt.Errorf("the clock of this host is %s away from that of the store %s: set both by NTP and start again",
 			skew.Round(time.Second), s.name)
