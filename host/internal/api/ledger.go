@@ -20,8 +20,14 @@ import (
 // maxPage is the largest page.
 const maxPage = 500
 
+// maxQuery is how many bytes may be searched for. Databases take patterns up to a length of their own only.
+const maxQuery = 1000
+
 // paged fills in which page is asked for.
 func paged(f store.Filter, size uint32, token string) (store.Filter, error) {
+	if len(f.Search) > maxQuery {
+		return f, badArgument("query has %d bytes: it takes %d at most", len(f.Search), maxQuery)
+	}
 	f.Limit = int(min(size, maxPage))
 	if token == "" {
 		return f, nil
@@ -121,7 +127,9 @@ func (s *service) ListMessages(ctx context.Context, r *hostv1.ListMessagesReques
 		if !ok {
 			return nil, badArgument("states has %q: it takes open, answered, interrupted, refused, failed and nothing", word)
 		}
-		f.Outcomes = append(f.Outcomes, o)
+		if !slices.Contains(f.Outcomes, o) {
+			f.Outcomes = append(f.Outcomes, o)
+		}
 	}
 	f, err := paged(f, r.GetPageSize(), r.GetPageToken())
 	if err != nil {
@@ -169,10 +177,13 @@ func (s *service) ListDeliveries(
 		Since: moment(r.GetSince()), Until: moment(r.GetUntil()),
 	}
 	for _, word := range r.GetStates() {
-		if !slices.Contains(states, store.DeliveryState(word)) {
+		state := store.DeliveryState(word)
+		if !slices.Contains(states, state) {
 			return nil, badArgument("states has %q, which is no state of a delivery", word)
 		}
-		f.States = append(f.States, store.DeliveryState(word))
+		if !slices.Contains(f.States, state) {
+			f.States = append(f.States, state)
+		}
 	}
 	list, next, err := s.deliveries(ctx, f, r.GetPageSize(), r.GetPageToken())
 	return &hostv1.ListDeliveriesResponse{Deliveries: list, NextPageToken: next}, err

@@ -154,14 +154,30 @@ func TestLedgerInPages(t *testing.T) {
 			_, err := client.ListDeliveries(t.Context(), &hostv1.ListDeliveriesRequest{States: []string{"lost"}})
 			return err
 		},
+		"BAD_ARGUMENT of a long query": func() error {
+			_, err := client.ListMessages(t.Context(), &hostv1.ListMessagesRequest{Query: strings.Repeat("%a", 30_000)})
+			return err
+		},
 		"UNKNOWN_ID": func() error {
 			_, err := client.GetDelivery(t.Context(), &hostv1.GetDeliveryRequest{Id: "x"})
 			return err
 		},
 	} {
+		want, _, _ := strings.Cut(want, " ")
 		if got := reason(t, call()); got != want {
 			t.Errorf("reason %s, want %s", got, want)
 		}
+	}
+	// More states than a database takes parameters.
+	if _, err := client.ListMessages(t.Context(), &hostv1.ListMessagesRequest{
+		States: slices.Repeat([]string{"open", "answered"}, 50_000),
+	}); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.ListDeliveries(t.Context(), &hostv1.ListDeliveriesRequest{
+		States: slices.Repeat([]string{"sent", "queued"}, 50_000),
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

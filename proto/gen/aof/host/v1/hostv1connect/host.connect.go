@@ -135,6 +135,7 @@ type HostServiceClient interface {
 	//
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	a query over 1000 B | INVALID_ARGUMENT | BAD_ARGUMENT  | searches for less
 	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
 	ListConversations(context.Context, *v1.ListConversationsRequest) (*v1.ListConversationsResponse, error)
 	// GetConversation tells about one conversation.
@@ -148,6 +149,7 @@ type HostServiceClient interface {
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
 	//	an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	//	a query over 1000 B | INVALID_ARGUMENT | BAD_ARGUMENT  | searches for less
 	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
 	ListMessages(context.Context, *v1.ListMessagesRequest) (*v1.ListMessagesResponse, error)
 	// ListDeliveries lists deliveries, the latest first.
@@ -155,6 +157,7 @@ type HostServiceClient interface {
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
 	//	an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	//	a query over 1000 B | INVALID_ARGUMENT | BAD_ARGUMENT  | searches for less
 	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
 	ListDeliveries(context.Context, *v1.ListDeliveriesRequest) (*v1.ListDeliveriesResponse, error)
 	// GetDelivery tells about one delivery and its attempts.
@@ -636,6 +639,7 @@ type HostServiceHandler interface {
 	//
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+	//	a query over 1000 B | INVALID_ARGUMENT | BAD_ARGUMENT  | searches for less
 	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
 	ListConversations(context.Context, *v1.ListConversationsRequest) (*v1.ListConversationsResponse, error)
 	// GetConversation tells about one conversation.
@@ -649,6 +653,7 @@ type HostServiceHandler interface {
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
 	//	an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	//	a query over 1000 B | INVALID_ARGUMENT | BAD_ARGUMENT  | searches for less
 	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
 	ListMessages(context.Context, *v1.ListMessagesRequest) (*v1.ListMessagesResponse, error)
 	// ListDeliveries lists deliveries, the latest first.
@@ -656,6 +661,7 @@ type HostServiceHandler interface {
 	//	Condition           | Code             | Reason        | The caller
 	//	a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
 	//	an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+	//	a query over 1000 B | INVALID_ARGUMENT | BAD_ARGUMENT  | searches for less
 	//	the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
 	ListDeliveries(context.Context, *v1.ListDeliveriesRequest) (*v1.ListDeliveriesResponse, error)
 	// GetDelivery tells about one delivery and its attempts.
