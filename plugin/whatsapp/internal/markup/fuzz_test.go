@@ -58,6 +58,7 @@ func FuzzMarkdown(f *testing.F) {
 		"[a](https://b.example/c_d_e) ![f](g) <https://h.example> i@j.example\n---\n<div>k<br>l</div> &amp; \\*m\\*",
 		"2*3*4 ***x*** **`y`** `` ` `` ~~~\n```\n", "- [ ] a\n- [x] b\n\n    c\n", "<b>a</b> <pod> <!-- c --> &#0; \x00\xff",
 		"a\n\n> - b\n>   ```\n>   c\n>   ```\n", "🇩🇪**👩‍👩‍👧‍👦**_é_\u200b*\u200b", "http://a_b_c*d* *http://e* www.f_g_h",
+		"0&#X;", "**0*\x00",
 	} {
 		f.Add(seed)
 	}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"time"
+	"unicode/utf16"
 
 	"github.com/aof-dev/aofd/sdk/chat"
 )
@@ -86,9 +87,4 @@ func Longer(s string, most int) bool {
 }
 
 // Units is what one code point counts.
-func Units(r rune) int {
-	if r > 0xFFFF {
-		return 2
-	}
-	return 1
-}
+func Units(r rune) int { return max(utf16.RuneLen(r), 1) }

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"strings"
+	"unicode/utf16"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/refusal"
 )
@@ -43,16 +44,7 @@ const (
 )
 
 // length counts UTF-16 units, the count that is never smaller than another that Meta could mean.
-func length(s string) int {
-	n := 0
-	for _, r := range s {
-		n++
-		if r > 0xFFFF {
-			n++
-		}
-	}
-	return n
-}
+func length(s string) int { return len(utf16.Encode([]rune(s))) }
 
 // within checks a length; least is 0 or 1, and blanks alone count as nothing.
 func within(what, s string, least, most int) error {

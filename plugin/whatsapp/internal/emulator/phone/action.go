@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // The kinds of actions.
@@ -154,13 +155,4 @@ func (a *Action) Check() error {
 }
 
 // length counts UTF-16 units, as phones do.
-func length(s string) int {
-	n := 0
-	for _, r := range s {
-		n++
-		if r > 0xFFFF {
-			n++
-		}
-	}
-	return n
-}
+func length(s string) int { return len(utf16.Encode([]rune(s))) }
