@@ -362,17 +362,7 @@ func TestCrashes(t *testing.T) {
 // TestCrashesOfHosts is the same with three hosts and the database that they share, which is killed, too.
 func TestCrashesOfHosts(t *testing.T) {
 	t.Parallel()
-	database, err := pgtest.New()
-	if errors.Is(err, pgtest.ErrMissing) && os.Getenv(pgtest.Required) == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = database.Remove() })
-	if err := database.Start(); err != nil {
-		t.Fatal(err)
-	}
+	database := pgtest.Own(t)
 	c := newCrashes(t, 3, "\n  store: {url: \""+database.URL()+"\"}\n")
 	c.database = database
 	front := httptest.NewServer(http.HandlerFunc(c.balance))

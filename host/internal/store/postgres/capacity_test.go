@@ -13,14 +13,7 @@ import (
 
 func TestCapacity(t *testing.T) {
 	n := storetest.Conversations(t)
-	server, err := pgtest.New() // one that syncs
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Remove() })
-	if err := server.Start("shared_buffers=512MB", "max_wal_size=4GB"); err != nil {
-		t.Fatal(err)
-	}
+	server := pgtest.Own(t, "shared_buffers=512MB", "max_wal_size=4GB")
 	s, err := postgres.Open(t.Context(), server.URL(), postgres.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

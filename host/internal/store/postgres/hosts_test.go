@@ -362,19 +362,7 @@ func (p *proxy) forward(up, c net.Conn, deaf *atomic.Bool) {
 
 // A server that crashes loses nothing that it acknowledged, and hosts go on once it is back.
 func TestKilledServer(t *testing.T) {
-	pgtest.Shared(t) // or skip
-	s, err := pgtest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Remove(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
+	s := pgtest.Own(t)
 	hosts := []*postgres.Store{open(t, s.URL(), "aofd", nil), open(t, s.URL(), "aofd", nil)}
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -398,19 +386,7 @@ func TestKilledServer(t *testing.T) {
 
 // While the server is gone every call ends by its deadline, and nothing of it is stored later.
 func TestServerGone(t *testing.T) {
-	pgtest.Shared(t)
-	s, err := pgtest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Remove(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
+	s := pgtest.Own(t)
 	h := open(t, s.URL(), "aofd", nil)
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)

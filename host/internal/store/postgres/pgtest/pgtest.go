@@ -208,13 +208,35 @@ func Shared(t testing.TB) *Server {
 			sharedErr = shared.Start("fsync=off") // what survives a power loss is tested elsewhere
 		}
 	})
-	switch {
-	case errors.Is(sharedErr, ErrMissing) && os.Getenv(Required) == "":
-		t.Skip(sharedErr)
-	case sharedErr != nil:
-		t.Fatal(sharedErr)
-	}
+	need(t, sharedErr)
 	return shared
+}
+
+// Own returns a running server that only this test uses, and that syncs. It is removed after the test.
+func Own(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	s, err := New()
+	need(t, err)
+	t.Cleanup(func() {
+		if err := s.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Start(settings...); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// need ends a test that has no server.
+func need(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case errors.Is(err, ErrMissing) && os.Getenv(Required) == "":
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
 }
 
 // Schema returns the address of the shared server and the name of a schema that only this test uses, which is
