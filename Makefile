@@ -15,11 +15,13 @@ LDFLAGS := -s -w -X github.com/aof-dev/aofd/sdk/version.build=$(VERSION)
 AGAINST ?= main
 PYTHON  ?= python3
 VENV    := .cache/venv
-CI      ?=
 # The pages that the binaries hold: sources in ui, what is embedded beside them in dist.
 CONSOLE := host/internal/console/ui
 PAGES   := plugin/whatsapp/internal/emulator/page/ui $(CONSOLE)
 export CHROMIUM ?= $(shell command -v chromium)
+# Debian's packages, for what the tests need beside Go, Python and Node.
+INSTALL := sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 .PHONY: help
 help: ## List the targets
@@ -40,15 +42,13 @@ run: build ## Build and start a playground with a phone page; needs no account
 test: generate-check ui-check lint postgres test-go test-python test-browser ## Run everything that the README promises, with -race
 
 .PHONY: test-go
-test-go:
+test-go: ## Run the Go tests, with -race and PostgreSQL
 	AOFD_TEST_POSTGRES=required $(GO) test -race -timeout 14m $(PKGS)
 
 # The tests start servers of their own; the one that Debian's package sets up is not used.
 .PHONY: postgres
 postgres: ## Install PostgreSQL for the tests when it is not there
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
-		root=; [ "$$(id -u)" = 0 ] || root=sudo; \
-		$$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends postgresql; }
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { $(INSTALL) postgresql; }
 
 .PHONY: test-python
 test-python: build $(VENV)/ready ## Run the tests of the Python examples
@@ -69,7 +69,7 @@ generate: $(VENV)/ready ## Generate the stubs from proto/ and the reference in t
 	cat "$$new" > README.md
 
 .PHONY: generate-check
-generate-check:
+generate-check: ## Check proto/ and whether what is generated is fresh
 	$(TOOL) buf lint
 	$(TOOL) buf format --diff --exit-code
 	@$(MAKE) --no-print-directory breaking
@@ -80,7 +80,7 @@ generate-check:
 
 # A clone without that branch, or on it, compares with the commit before.
 .PHONY: breaking
-breaking:
+breaking: ## Check that the contract only grows
 	@ref=$$(git rev-parse -q --verify origin/$(AGAINST) || git rev-parse -q --verify $(AGAINST) || git rev-parse HEAD); \
 	[ "$$ref" != "$$(git rev-parse HEAD)" ] || ref=$$(git rev-parse -q --verify HEAD^ || echo "$$ref"); \
 	$(TOOL) buf breaking --against ".git#ref=$$ref"
@@ -92,7 +92,7 @@ ui: $(PAGES:=/node_modules/ready) ## Build the pages that the binaries hold (Nod
 
 # What is packed is compared by the tests, unpacked: how well it is packed differs between versions of Node.
 .PHONY: ui-check
-ui-check: $(PAGES:=/node_modules/ready)
+ui-check: $(PAGES:=/node_modules/ready) ## Check the pages and whether what is built of them is fresh
 	@before=$$(mktemp) && after=$$(mktemp) && trap 'rm -f "$$before" "$$after"' EXIT; \
 	built() { find $(PAGES:ui=dist) $(CONSOLE)/src/gen -type f ! -name '*.gz' ! -name '*.br' -exec sha256sum {} + | sort; }; \
 	built > "$$before"; $(MAKE) --no-print-directory ui; built > "$$after"; \
@@ -113,7 +113,7 @@ pictures: build chromium $(CONSOLE)/node_modules/ready ## Take the pictures of t
 
 .PHONY: chromium
 chromium: ## Install Debian's Chromium, unless there is one
-	@[ -n "$(CHROMIUM)" ] || { sudo=$$(command -v sudo || true); $$sudo apt-get update -q && $$sudo apt-get install -y -q chromium fonts-noto-color-emoji; }
+	@[ -n "$(CHROMIUM)" ] || [ -x /usr/bin/chromium ] || { $(INSTALL) chromium fonts-noto-color-emoji; }
 
 .PHONY: lint
 lint: ## Check formatting and run the linters
@@ -165,5 +165,5 @@ fuzz: ## Fuzz each target for a minute
 			echo "$$spec $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$spec; done; done
 
 .PHONY: clean
-clean: ## Remove what was built
-	rm -rf bin .cache
+clean: ## Remove what was built and fetched
+	rm -rf bin .cache $(PAGES:=/node_modules) $(PAGES:=/test-results)
