@@ -111,6 +111,9 @@ func (s *Stage) send(
 		}
 		s.pace.sent(d, limits, out, time.Now())
 		v = s.Policy.conclude(e, d, time.Now())
+		if e.Reason == chat.ReasonCredentialsRejected && e.Sent == chat.SentNo {
+			s.pace.halt(d, limits, time.Now().Add(credentialsWait)) // else each chat would ask with the same token
+		}
 		if e.Reason == chat.ReasonRateLimited && e.Sent == chat.SentNo {
 			rest := s.pace.limited(d, limits, e.RetryAfter, time.Now())
 			if !rest.IsZero() && v.State == store.StateQueued {

@@ -456,6 +456,33 @@ func TestTooFastAtOnce(t *testing.T) {
 	})
 }
 
+// While a token is rejected, not every chat asks with it again and again.
+func TestRejectedTokenRests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{}
+		for i := range 2000 {
+			d := delivery(fmt.Sprint("d", i))
+			d.ChannelID = d.ID
+			o.waiting = append(o.waiting, d)
+		}
+		var asked, sent atomic.Int64
+		renewed := time.Now().Add(50 * time.Second)
+		run(t, o, func(chat.Delivery) (chat.Sent, error) {
+			time.Sleep(100 * time.Millisecond)
+			if time.Now().Before(renewed) {
+				asked.Add(1)
+				return chat.Sent{}, &chat.Error{Reason: chat.ReasonCredentialsRejected}
+			}
+			sent.Add(1)
+			return chat.Sent{MessageIDs: []string{"m"}}, nil
+		}, chat.Limits{}, 2*time.Minute)
+		if asked.Load() > 2000 || sent.Load() != 2000 {
+			t.Errorf("the platform was asked %d times with the rejected token; then %d of 2000 were sent", asked.Load(), sent.Load())
+		}
+	})
+}
+
 // Short texts of one answer go out in one message when the recipient takes hardly any more; what cannot be
 // joined goes out by itself.
 func TestJoin(t *testing.T) {

@@ -174,6 +174,15 @@ func (p *pacer) limited(d store.Delivery, l chat.Limits, wait time.Duration, now
 	return a.rest
 }
 
+// halt lets an account rest until a time: nothing that it sends can work before.
+func (p *pacer) halt(d store.Delivery, l chat.Limits, until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a := p.account(d, l); until.After(a.rest) {
+		a.rest = until
+	}
+}
+
 // rests returns the accounts that may send nothing for a while, as far as the store does not know it yet, and
 // when the first of all that rest may go on; zero: none rests.
 func (p *pacer) rests(now time.Time) (news []store.Rest, first time.Time) {
