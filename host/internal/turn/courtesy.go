@@ -15,7 +15,7 @@ type Courtesies interface {
 }
 
 const (
-	// An agent that answers at once needs no sign.
+	// Who gets an answer at once needs no sign that it is worked on, only that it was read.
 	signalAfter = 300 * time.Millisecond
 	// Signals never take more than these calls of a plugin; one that finds no room is left out.
 	signalsAtOnce = 8
@@ -31,20 +31,23 @@ func (s *Stage) show(t store.Turn) (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(s.work)
 	s.signals.Go(func() {
-		for wait := signalAfter; wait > 0; {
+		for wait, first := signalAfter, true; wait > 0; first = false {
 			select {
 			case <-ctx.Done():
+				if first {
+					s.signal(s.work, t, chat.SignalRead)
+				}
 				return
 			case <-time.After(wait):
 			}
-			wait = s.signal(ctx, t)
+			wait = s.signal(ctx, t, s.Signal)
 		}
 	})
 	return cancel
 }
 
-// signal shows it once and returns when it has to be shown again; 0: never.
-func (s *Stage) signal(ctx context.Context, t store.Turn) (again time.Duration) {
+// signal shows one once and returns when it has to be shown again; 0: never.
+func (s *Stage) signal(ctx context.Context, t store.Turn, which chat.Signal) (again time.Duration) {
 	select {
 	case s.room <- struct{}{}:
 		defer func() { <-s.room }()
@@ -53,11 +56,11 @@ func (s *Stage) signal(ctx context.Context, t store.Turn) (again time.Duration) 
 	}
 	m := t.Message
 	lasts, err := s.Courtesies.SendSignal(ctx, m.Platform, chat.Courtesy{
-		Account: m.Account, ChannelID: m.ChannelID, MessageID: m.ID, Signal: s.Signal,
+		Account: m.Account, ChannelID: m.ChannelID, MessageID: m.ID, Signal: which,
 	})
 	if err != nil {
 		if ctx.Err() == nil {
-			s.Logger.Debug("no signal could be shown", "cause", t.Cause, "signal", s.Signal, "err", err)
+			s.Logger.Debug("no signal could be shown", "cause", t.Cause, "signal", which, "err", err)
 		}
 		return 0
 	}

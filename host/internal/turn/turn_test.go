@@ -394,7 +394,7 @@ func (c *courtesies) SendSignal(ctx context.Context, platform string, s chat.Cou
 
 var began = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where synctest's clock begins
 
-// Whoever wrote sees that it is worked on, as long as it is; who gets an answer at once sees only that.
+// Whoever wrote sees that it is worked on, as long as it is; who gets an answer at once sees that it was read.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -402,10 +402,11 @@ func TestSignals(t *testing.T) {
 		lasts time.Duration
 		err   error
 		want  int
+		read  bool // instead of typing
 	}{
 		"renewed":               {run: time.Minute, lasts: 25 * time.Second, want: 3}, // after 0.3, 24.3 and 48.3 seconds
 		"stays":                 {run: time.Minute, want: 1},
-		"answered at once":      {run: 100 * time.Millisecond, lasts: time.Second, want: 0},
+		"answered at once":      {run: 100 * time.Millisecond, lasts: time.Second, want: 1, read: true},
 		"the platform is away":  {run: time.Minute, lasts: time.Second, err: errors.New("away"), want: 1},
 		"goes out very quickly": {run: 10 * time.Second, lasts: 2 * time.Second, want: 10},
 	} {
@@ -422,6 +423,11 @@ func TestSignals(t *testing.T) {
 				run(t, s, 2*time.Minute)
 				if len(shows.shown) != c.want {
 					t.Errorf("shown %q, want %d", shows.shown, c.want)
+				}
+				for _, shown := range shows.shown {
+					if strings.Contains(shown, "read") != c.read {
+						t.Errorf("shown %q", shown)
+					}
 				}
 				if l.results["p/a/1"].Outcome != store.OutcomeAnswered {
 					t.Errorf("result %+v", l.results)

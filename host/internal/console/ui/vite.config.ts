@@ -13,6 +13,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } }, // no talk of how long the build took
     license: { fileName: "licenses.md" }, // of what is packed into the page
   },
   // `npm run dev` beside a daemon with spec.admin.listen 127.0.0.1:9090.

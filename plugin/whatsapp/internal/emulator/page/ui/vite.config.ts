@@ -14,6 +14,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the page's policy allows no data: addresses
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } }, // no talk of how long the build took
     license: { fileName: "licenses.md" }, // of what is packed into the page
   },
   // `npm run dev` beside an emulator that runs.

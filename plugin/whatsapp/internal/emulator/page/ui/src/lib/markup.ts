@@ -15,12 +15,13 @@ export type Block =
 
 const marks = { "*": "bold", _: "italic", "~": "strike" } as const;
 
-// Markers have no space inside and no letter or digit outside, and do not span lines.
+// Markers have no space inside and no letter or digit outside, and do not span lines. A zero-width space counts
+// as what keeps a marker from being one, on both sides.
 const mark = new RegExp(
   [
     "`([^`\\n]+)`", // 1: code
     "(https?:\\/\\/[^\\s<>\"']*[^\\s<>\"'.,;:!?)\\]])", // 2: a link, without the stop behind it
-    "(?<![\\p{L}\\p{N}])([*_~])(?=\\S)((?:[^\\n]*?\\S)??)\\3(?![\\p{L}\\p{N}])", // 3: the marker, 4: inside
+    "(?<![\\p{L}\\p{N}\\u200b])([*_~])(?=[^\\s\\u200b])((?:[^\\n]*?[^\\s\\u200b])??)\\3(?![\\p{L}\\p{N}\\u200b])", // 3: the marker, 4: inside
   ].join("|"),
   "u",
 );

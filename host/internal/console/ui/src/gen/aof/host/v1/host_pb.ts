@@ -1051,6 +1051,7 @@ export const HostService: GenService<{
    *
    *   Condition           | Code             | Reason        | The caller
    *   a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
+   *   a query over 1000 B | INVALID_ARGUMENT | BAD_ARGUMENT  | searches for less
    *   the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
    *
    * @generated from rpc aof.host.v1.HostService.ListConversations
@@ -1080,6 +1081,7 @@ export const HostService: GenService<{
    *   Condition           | Code             | Reason        | The caller
    *   a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
    *   an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+   *   a query over 1000 B | INVALID_ARGUMENT | BAD_ARGUMENT  | searches for less
    *   the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
    *
    * @generated from rpc aof.host.v1.HostService.ListMessages
@@ -1095,6 +1097,7 @@ export const HostService: GenService<{
    *   Condition           | Code             | Reason        | The caller
    *   a foreign cursor    | INVALID_ARGUMENT | BAD_CURSOR    | begins at the first page
    *   an unknown state    | INVALID_ARGUMENT | BAD_ARGUMENT  | takes one that is documented
+   *   a query over 1000 B | INVALID_ARGUMENT | BAD_ARGUMENT  | searches for less
    *   the store is gone   | UNAVAILABLE      | STORE_DOWN    | tries again
    *
    * @generated from rpc aof.host.v1.HostService.ListDeliveries

@@ -758,7 +758,8 @@ export type ListDeliveriesRequest = Message$1<"aof.host.v1.ListDeliveriesRequest
   states: string[];
 
   /**
-   * Optional. Only those whose problem or agent has this in it, or whose id, cause, channel or conversation is this.
+   * Optional. Only those whose text, problem or agent has this in it, or whose id, cause, channel or conversation is
+   * this.
    *
    * @generated from field: string query = 5;
    */
