@@ -33,6 +33,9 @@ func tell(t *testing.T, s store.Store, n int, text string) (cause string, d stor
 	m := chat.Message{
 		ID: fmt.Sprintf("e%d", n), Platform: "echo", Account: "106540352242922", ChannelID: phone, Text: text,
 		User: chat.User{ID: phone, DisplayName: "Ada Lovelace"}, SentAt: time.Now(), ReceivedAt: time.Now(),
+		Content: chat.Content{Interaction: &chat.Interaction{
+			Kind: chat.InteractionForm, ID: "form", Data: json.RawMessage(`{"reason":"a bad knee","more":{"status":"in pain"},"weight":71613}`),
+		}},
 	}
 	raw := fmt.Sprintf(`{"object":"messages","from":"%s","profile":{"name":"Ada Lovelace"},"text":{"body":%q},"lat":48.13}`, phone, text)
 	added, err := s.Append(t.Context(), store.Inbound{
@@ -190,7 +193,7 @@ func TestTraceIsMaskedUntilAskedFor(t *testing.T) {
 	client := dial(t, d)
 	cause, _ := tell(t, s, 1, secret)
 	settle(t, s, store.StateFailed, &chat.DeliveryError{Reason: "REJECTED", Message: "to " + phone, Hint: "mend it"})
-	private := []string{phone, secret, "Ada", session, "abc", "48.13"}
+	private := []string{phone, secret, "Ada", session, "abc", "48.13", "a bad knee", "in pain", `weight\":71613`}
 	for _, id := range []string{cause, "e1", store.Reference(cause), store.DeliveryID(cause, 1), "last"} {
 		masked, err := client.GetTrace(t.Context(), &hostv1.GetTraceRequest{Id: id})
 		if err != nil {

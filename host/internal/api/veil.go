@@ -146,11 +146,19 @@ var openKeys = []string{
 	"mime_type", "sent_at", "received_at", "at", "timestamp", "reason", "animated", "voice",
 }
 
+// formKey has what a person wrote into a form. Its keys are those of the form, whatever they are called.
+const formKey = "data"
+
+// value masks what stands under a key.
 func (v veil) value(key string, x any) any {
 	switch x := x.(type) {
 	case map[string]any:
 		for k, e := range x {
-			x[k] = v.value(k, e)
+			under := k
+			if key == formKey {
+				under = formKey
+			}
+			x[k] = v.value(under, e)
 		}
 	case []any:
 		for i, e := range x {
@@ -162,6 +170,9 @@ func (v veil) value(key string, x any) any {
 		}
 		return hidden(x)
 	case json.Number:
+		if key == formKey {
+			return hidden(x.String())
+		}
 		if n, err := strconv.ParseFloat(x.String(), 64); (err != nil || n > 99_999 || n < -99_999) && !slices.Contains(openKeys, key) {
 			return hidden(x.String())
 		}
