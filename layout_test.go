@@ -279,7 +279,7 @@ func TestInvariantsAreHeld(t *testing.T) {
 				continue
 			}
 			rows++
-			names := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(cells[2], -1)
+			names := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`").FindAllStringSubmatch(cells[2], -1)
 			cases := regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(cells[2], -1)
 			if len(names)+len(cases) == 0 {
 				t.Errorf("%s: nothing holds this: %s", doc, strings.TrimSpace(cells[1]))
