@@ -47,9 +47,6 @@ const (
 	kindAgent   = "Agent"
 )
 
-// Reference returns every key that the loader knows, in the order of the documentation.
-func Reference() []Field { return slices.Clone(fields) }
-
 // envelope are the keys that every kind has.
 func envelope(kind, name string) []Field {
 	return []Field{

@@ -28,9 +28,6 @@ func Handler(s Settings) http.Handler {
 	return handler{files: assets, policy: policy(s.Frames)}
 }
 
-// Built reports whether this program has a console.
-func Built() bool { return assets != nil }
-
 func absent(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "this aofd was built without a console (tag noui); the API is here all the same", http.StatusNotFound)
 }

@@ -69,7 +69,7 @@ func TestTheBinaryHasAPage(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
 	Handler(Settings{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	if want := map[bool]int{true: 200, false: 404}[Built()]; w.Code != want {
+	if want := map[bool]int{true: 200, false: 404}[assets != nil]; w.Code != want {
 		t.Errorf("%d, want %d", w.Code, want)
 	}
 }
@@ -77,7 +77,7 @@ func TestTheBinaryHasAPage(t *testing.T) {
 // The whole console, packed, stays small enough to be there at once on a slow line.
 func TestTheConsoleIsSmall(t *testing.T) {
 	t.Parallel()
-	if !Built() {
+	if assets == nil {
 		t.Skip("there is no console in this build")
 	}
 	const most = 150_000
