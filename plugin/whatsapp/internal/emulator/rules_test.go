@@ -226,6 +226,10 @@ func TestGroups(t *testing.T) {
 		r.control(t, "POST", "people", object{"phone": n})
 	}
 	g := into[world.Group](t, r.control(t, "POST", "groups", object{"subject": "Ops", "people": []string{user, "u2"}}))
+	_, empty, _ := r.call(t, "GET", "/_emulator/chat?group="+g.ID, "")
+	if c := into[world.View](t, empty); c.ID != g.ID || c.Kind != "group" || c.User != g.ID || c.Messages == nil {
+		t.Errorf("the chat of a group in which nobody has written: %s", empty)
+	}
 	id := into[map[string]string](t, r.control(t, "POST", "send", object{"from": "u2", "group": g.ID, "type": "text", "text": "all"}))["id"]
 	to := object{"recipient_type": "group", "to": g.ID}
 	if c := r.code(t, message("text", object{"body": "hi"}, to)); c != 0 {

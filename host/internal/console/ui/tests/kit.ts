@@ -17,7 +17,6 @@ export class Playground {
   constructor(
     readonly page: Page,
     readonly ready: Ready,
-    readonly started: number, // when the command was run
   ) {
     this.phone = page.frameLocator("iframe");
   }
@@ -67,7 +66,6 @@ export const test = base.extend<{ playground: Playground }>({
   playground: async ({ page }, use) => {
     const bin = process.env.AOFD_BIN;
     if (!bin) throw new Error("AOFD_BIN names no folder with the binaries: run make test-browser");
-    const started = Date.now();
     const program = spawn(`${bin}/aofd`, ["dev", "--no-open", "--output", "json", "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
     program.stderr.on("data", (b: Buffer) => (said += b.toString()));
@@ -81,7 +79,7 @@ export const test = base.extend<{ playground: Playground }>({
     const wrong: string[] = [];
     page.on("pageerror", (e) => wrong.push(e.stack ?? e.message));
     page.on("console", (m) => m.type() === "error" && !/status of [45]\d\d|ERR_|net::/.test(m.text()) && wrong.push(m.text()));
-    await use(new Playground(page, ready, started));
+    await use(new Playground(page, ready));
     expect(wrong, "errors of the page").toEqual([]);
     program.kill("SIGTERM");
     await once(program, "exit");

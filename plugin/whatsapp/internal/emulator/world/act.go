@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/phone"
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/template"
 )
 
 // Done is what somebody did on a phone.
@@ -289,9 +290,11 @@ func options(m *Message) (os []option) {
 		}
 	}
 	if m.Template != nil {
-		for _, x := range m.Template.Buttons {
-			if x.Type == "quick_reply" {
-				os = append(os, option{phone.Button, x.Payload, x.Text, ""})
+		for _, f := range append([]template.Filled{*m.Template}, m.Template.Cards...) {
+			for _, x := range f.Buttons {
+				if x.Type == "quick_reply" {
+					os = append(os, option{phone.Button, x.Payload, x.Text, ""})
+				}
 			}
 		}
 	}

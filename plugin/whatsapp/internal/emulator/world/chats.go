@@ -159,6 +159,11 @@ func (w *World) ChatOf(name string, limit int, before string) View {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.chats[w.chatID(name)]
+	if g := w.group(name); c == nil && g != nil {
+		v := w.view(&Chat{ID: g.ID, Kind: "group"})
+		v.Messages = []Message{}
+		return v
+	}
 	if c == nil {
 		p := w.person(name)
 		c = &Chat{ID: name, Kind: "person"}
