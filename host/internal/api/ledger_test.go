@@ -224,15 +224,18 @@ func TestTraceIsMaskedUntilAskedFor(t *testing.T) {
 	// From another machine, or through a proxy, nothing is revealed.
 	srv := httptest.NewServer(api.Guard{}.Protect(handler(t, d), nil))
 	t.Cleanup(srv.Close)
-	far := hostv1connect.NewHostServiceClient(srv.Client(), srv.URL, connect.WithInterceptors(connect.UnaryInterceptorFunc(
-		func(next connect.UnaryFunc) connect.UnaryFunc {
-			return func(ctx context.Context, r connect.AnyRequest) (connect.AnyResponse, error) {
-				r.Header().Set("X-Forwarded-For", "203.0.113.9")
-				return next(ctx, r)
-			}
-		})))
-	if _, err := far.GetTrace(t.Context(), &hostv1.GetTraceRequest{Id: cause, Reveal: true}); reason(t, err) != "REVEAL_REFUSED" {
-		t.Errorf("from afar: %v", err)
+	for _, header := range []string{"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"} {
+		far := hostv1connect.NewHostServiceClient(srv.Client(), srv.URL, connect.WithInterceptors(connect.UnaryInterceptorFunc(
+			func(next connect.UnaryFunc) connect.UnaryFunc {
+				return func(ctx context.Context, r connect.AnyRequest) (connect.AnyResponse, error) {
+					r.Header().Set(header, "203.0.113.9")
+					return next(ctx, r)
+				}
+			})))
+		_, err := far.GetTrace(t.Context(), &hostv1.GetTraceRequest{Id: cause, Reveal: true})
+		if reason(t, err) != "REVEAL_REFUSED" {
+			t.Errorf("from afar, by %s: %v", header, err)
+		}
 	}
 	if _, err := client.GetTrace(t.Context(), &hostv1.GetTraceRequest{Id: "nobody"}); reason(t, err) != "UNKNOWN_ID" {
 		t.Errorf("unknown id: %v", err)

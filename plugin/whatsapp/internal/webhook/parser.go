@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -29,9 +30,13 @@ const (
 	MalformedMember  = "MALFORMED_MEMBER"  // all but this part of a message, status or contact was used
 	AccountMissing   = "ACCOUNT_MISSING"   // nobody can tell which number it is for
 	UnknownAccount   = "UNKNOWN_ACCOUNT"   // it is for a number that is not configured
+	TooManyIssues    = "TOO_MANY_ISSUES"   // further parts cannot be used, which are not named
 )
 
-const maxIssueRaw = 4 << 10
+const (
+	maxIssues   = 1000 // as many as a webhook has updates; a body of rubbish is no reason for millions
+	maxIssueRaw = 4 << 10
+)
 
 // Parser reads webhooks for the phone numbers of an app. It may be used by many goroutines.
 type Parser struct {
@@ -55,6 +60,11 @@ func (p *Parser) Parse(body []byte, receivedAt time.Time) chat.Batch {
 		return r.out
 	}
 	r.envelope(text)
+	if r.unnamed > 0 {
+		r.out.Issues = append(r.out.Issues, chat.Issue{
+			Reason: TooManyIssues, Detail: fmt.Sprintf("%d further parts cannot be used and are not named", r.unnamed),
+		})
+	}
 	return r.out
 }
 
@@ -63,9 +73,14 @@ type reading struct {
 	*Parser
 	receivedAt time.Time
 	out        chat.Batch
+	unnamed    int // issues beyond maxIssues
 }
 
 func (r *reading) issue(path, reason, detail string, part raw) {
+	if len(r.out.Issues) == maxIssues {
+		r.unnamed++
+		return
+	}
 	i := chat.Issue{Path: path, Reason: reason, Detail: strings.ToValidUTF8(detail, "\uFFFD")}
 	if part != "" {
 		i.Raw = []byte(part[:min(len(part), maxIssueRaw)])

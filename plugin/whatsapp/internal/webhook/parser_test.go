@@ -249,6 +249,23 @@ func TestRaw(t *testing.T) {
 }
 
 // A long history is told of and not kept.
+// A body of rubbish is told of in a bounded list, and what is good in it is still taken.
+func TestRubbishIsBounded(t *testing.T) {
+	t.Parallel()
+	change := `{"field":"messages","value":{"metadata":{"phone_number_id":"` + account + `"},"messages":[{"from":"14155550123",` +
+		`"id":"wamid.last","timestamp":"1763467200","type":"text","text":{"body":"hi"}}]}}`
+	body := []byte(`{"object":"whatsapp_business_account","entry":[` + strings.Repeat("1,", 5000) +
+		`{"id":"1","changes":[` + change + `]}]}`)
+	b := parse(body)
+	if len(b.Messages) != 1 || b.Messages[0].ID != "wamid.last" {
+		t.Errorf("messages: %+v", b.Messages)
+	}
+	if n := len(b.Issues); n != 1001 || b.Issues[n-1].Reason != webhook.TooManyIssues ||
+		!strings.HasPrefix(b.Issues[n-1].Detail, "4000 ") {
+		t.Errorf("%d issues, the last %+v", n, b.Issues[n-1])
+	}
+}
+
 func TestLargeNotice(t *testing.T) {
 	t.Parallel()
 	b := parse([]byte(`{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"history","value":{"h":"` +
