@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -136,7 +137,7 @@ func (d *daemon) warnings(ctx context.Context, to store.Conversation) (out []str
 	pauses, err := d.store.Paused(ctx)
 	for _, pause := range pauses {
 		if pause.Platform == to.Platform && (pause.Account.Account == "" || pause.Account.Account == to.Account) {
-			out = append(out, "sending is paused: "+pause.Reason)
+			out = append(out, strings.TrimSuffix("sending is paused: "+pause.Reason, ": "))
 		}
 	}
 	return out, err

@@ -44,7 +44,7 @@ case $request in
   list:pod:*)
     split "${request#list:pod:}"
     text=$(pod "$namespace" "$name" | json)
-    printf '{"text":"*%s*\\n%s%s","status":"info","actions":[{"id":"logs:%s/%s","label":"View Logs"},{"id":"events:%s/%s","label":"Events"}]}\n' \
+    printf '{"text":"**%s**\\n%s%s","status":"info","actions":[{"id":"logs:%s/%s","label":"View Logs"},{"id":"events:%s/%s","label":"Events"}]}\n' \
       "$name" "$text" "$(printf %s "$note" | json)" "$namespace" "$name" "$namespace" "$name"
     ;;
   button:logs:*)

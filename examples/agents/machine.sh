@@ -27,7 +27,7 @@ memory() {
 }
 
 load() {
-  echo "*$(hostname)*, $(uname -sr)"
+  echo "**$(hostname)**, $(uname -sr)"
   echo "Load: $(uptime | sed 's/.*load average[s]*: *//')"
   memory
 }

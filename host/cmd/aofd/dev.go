@@ -50,6 +50,7 @@ func devCommand() *cobra.Command {
 			s.Ready = func(r dev.Ready) {
 				announce(cmd.OutOrStdout(), r, output)
 				if !stay && output == "text" && display() {
+					browser.Stdout, browser.Stderr = io.Discard, io.Discard
 					_ = browser.OpenURL(r.URL) // the address is printed, too
 				}
 			}

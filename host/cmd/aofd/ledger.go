@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -105,7 +106,7 @@ func messagesCommand() *cobra.Command {
 					if outcome == "" {
 						outcome = m.GetState()
 					}
-					row(clock(m.GetReceivedAt()), m.GetReference(), dash(oneLine(m.GetUserName(), 24)), outcome, oneLine(m.GetText(), 80))
+					row(clock(m.GetReceivedAt()), m.GetReference(), oneLine(cmp.Or(m.GetUserName(), m.GetUserId(), "-"), 24), outcome, oneLine(m.GetText(), 80))
 				}
 			})
 			next(w, l.GetNextPageToken())

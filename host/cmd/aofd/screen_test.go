@@ -43,3 +43,27 @@ func TestTailWritesWhatIsNew(t *testing.T) {
 		t.Errorf("%q, want %q", &out, want)
 	}
 }
+
+// Not everybody has a name: their id stands for them.
+func TestTailNamesPeople(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"": "- ← p 4915112345678: hi\n", "Ada": "- ← p Ada: hi\n"} {
+		var out bytes.Buffer
+		newScreen(&out).tell(&hostv1.TailEventsResponse{
+			Hop: &hostv1.Hop{Name: "x"}, Message: &hostv1.Message{Cause: "c", Platform: "p", UserName: name, UserId: "4915112345678", Text: "hi"},
+		})
+		if out.String() != want {
+			t.Errorf("%q, want %q", &out, want)
+		}
+	}
+}
+
+func TestNotesOfAPause(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]string{"": "platform p is paused since -", "a storm": "platform p is paused since -: a storm"} {
+		got := notes(&hostv1.GetStatusResponse{Platforms: []*hostv1.PlatformStatus{{Id: "p", Pause: &hostv1.Pause{Reason: reason}}}})
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

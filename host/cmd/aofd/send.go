@@ -47,7 +47,7 @@ func sendCommand() *cobra.Command {
 		"  aofd send --platform echo --channel anna --wait delivered 'Hello'\n" +
 		"  aofd send --to KEY --json answer.json --dry-run"
 	f := cmd.Flags()
-	f.StringVar(&r.Conversation, "to", "", "key of a conversation, as `aofd conversations` shows it")
+	f.StringVar(&r.Conversation, "to", "", "key of a `conversation`, as aofd conversations shows it")
 	f.StringVar(&r.Platform, "platform", "", "id of a platform, with --channel")
 	f.StringVar(&r.Account, "account", "", "identity that sends, when the platform has several")
 	f.StringVar(&r.ChannelId, "channel", "", "person or chat, as the platform names it")

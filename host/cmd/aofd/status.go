@@ -96,12 +96,11 @@ func notes(st *hostv1.GetStatusResponse) (out []string) {
 			out = append(out, fmt.Sprintf("platform %s: %s", p.GetId(), p.GetReason()))
 		}
 		if p.GetPause() != nil {
-			out = append(out, fmt.Sprintf("platform %s is paused since %s: %s", p.GetId(), clock(p.GetPause().GetSince()), dash(p.GetPause().GetReason())))
+			out = append(out, "platform "+p.GetId()+" is paused "+since(p.GetPause()))
 		}
 		for _, a := range p.GetAccountDetails() {
 			if a.GetPause() != nil {
-				out = append(out, fmt.Sprintf("account %s of %s is paused since %s: %s", a.GetId(), p.GetId(),
-					clock(a.GetPause().GetSince()), dash(a.GetPause().GetReason())))
+				out = append(out, fmt.Sprintf("account %s of %s is paused %s", a.GetId(), p.GetId(), since(a.GetPause())))
 			}
 		}
 	}
@@ -112,6 +111,15 @@ func notes(st *hostv1.GetStatusResponse) (out []string) {
 	}
 	for _, key := range st.GetConfig().GetNeedsRestart() {
 		out = append(out, key+" takes effect with the next start")
+	}
+	return out
+}
+
+// since says for how long something is paused, and why if it was said.
+func since(p *hostv1.Pause) string {
+	out := "since " + clock(p.GetSince())
+	if p.GetReason() != "" {
+		out += ": " + p.GetReason()
 	}
 	return out
 }

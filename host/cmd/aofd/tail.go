@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -168,10 +169,7 @@ func (s *screen) render(e *hostv1.TailEventsResponse) (key, text string) {
 		if p := d.GetProblem(); p != nil {
 			end += paint(s.out, red, " "+p.GetReason())
 		}
-		who := m.GetUserName()
-		if who == "" {
-			who = d.GetChannelId()
-		}
+		who := cmp.Or(m.GetUserName(), d.GetChannelId())
 		return d.GetId(), s.fit(clock(d.GetCreatedAt()), "→", d.GetPlatform(), who, d.GetText(), end, width)
 	case m != nil:
 		end := ""
@@ -182,7 +180,7 @@ func (s *screen) render(e *hostv1.TailEventsResponse) (key, text string) {
 		default:
 			end = paint(s.out, dim, o)
 		}
-		return m.GetCause(), s.fit(clock(m.GetReceivedAt()), "←", m.GetPlatform(), m.GetUserName(), m.GetText(), end, width)
+		return m.GetCause(), s.fit(clock(m.GetReceivedAt()), "←", m.GetPlatform(), cmp.Or(m.GetUserName(), m.GetUserId()), m.GetText(), end, width)
 	case h.GetLevel() == "error" || h.GetLevel() == "warning":
 		return h.GetCause() + h.GetName(), s.fit(clock(h.GetAt()), "!", "", h.GetName(), h.GetDetail(), "", width)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -43,7 +44,7 @@ func showTrace(w io.Writer, tr *hostv1.GetTraceResponse, raw bool) {
 	}
 	fmt.Fprintf(w, "%s  %s\n", paint(w, bold, printable(tr.GetCause())), hops[0].GetAt().AsTime().Local().Format(time.RFC3339))
 	if m := tr.GetMessage(); m != nil {
-		fmt.Fprintf(w, "← %s: %s\n", dash(printable(m.GetUserName())), oneLine(m.GetText(), 100))
+		fmt.Fprintf(w, "← %s: %s\n", printable(cmp.Or(m.GetUserName(), m.GetUserId(), "-")), oneLine(m.GetText(), 100))
 	}
 	span := working(hops)
 	for _, h := range hops {

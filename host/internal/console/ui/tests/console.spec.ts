@@ -126,7 +126,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       test("axe finds nothing", async ({ playground, page }) => {
         test.slow();
         await playground.write("hello");
-        for (const path of ["/dev", "/?overview=1", "/trace?id=last", ...(width > 1000 ? ["/live", "/conversations", "/deliveries"] : [])]) {
+        for (const path of ["/dev", "/?overview=1", "/trace?id=last", "/live", "/conversations", "/messages", "/deliveries"]) {
           await playground.open(path);
           await expect(page.locator("main").getByText(/Kill daemon|Everything runs|Timeline|Live|Conversations|Deliveries/).first()).toBeVisible();
           const found = await new AxeBuilder({ page }).exclude("iframe").analyze();
