@@ -240,6 +240,20 @@ func TestClusterExample(t *testing.T) {
 		})
 	}
 	b := &bed{TB: t, emulator: page}
+	// The webhooks below do not come from the phone, so nobody has a window there.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, "http://"+page+"/_emulator/settings", strings.NewReader(`{"window": "off"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatal(res.Status)
+	}
 	for n := range 3 {
 		b.address = fmt.Sprintf("127.0.0.1:%d", port+n)
 		user := fmt.Sprintf("4915112345%d", n)
