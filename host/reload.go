@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"sync"
@@ -50,23 +51,33 @@ func (d *daemon) Reload(ctx context.Context) api.Reload {
 	if err != nil {
 		r.Findings = append(r.Findings, api.Finding{Severity: string(config.SeverityError), Text: err.Error()})
 	}
-	d.report(r)
 	d.reloading.told.Lock()
+	before := d.reloading.last
 	d.reloading.last = r
 	d.reloading.told.Unlock()
+	d.report(r, before)
 	return r
 }
 
-func (d *daemon) report(r api.Reload) {
+func (d *daemon) report(r, before api.Reload) {
 	for _, f := range r.Findings {
 		if r.Accepted && len(r.Changes) == 0 {
 			break // they were told before
 		}
-		d.log.Warn("reload: "+f.Text, "severity", f.Severity, "at", f.Place, "hint", f.Hint)
+		level, attrs := slog.LevelWarn, []any{"at", f.Place}
+		if f.Severity == string(config.SeverityError) {
+			level = slog.LevelError
+		}
+		if f.Hint != "" {
+			attrs = append(attrs, "hint", f.Hint)
+		}
+		d.log.Log(context.Background(), level, "reload: "+f.Text, attrs...)
 	}
 	switch {
 	case !r.Accepted:
 		d.log.Error("the configuration is not reloaded: what was in force stays")
+	case !before.Accepted && len(before.Findings) > 0 && len(r.Changes) == 0:
+		d.log.Warn("the configuration is right again, as it is in force") // as loud as what it takes back
 	case len(r.Changes) > 0 || len(r.NeedsRestart) > 0:
 		d.log.Info("the configuration is reloaded", "changes", r.Changes, "needs_restart", r.NeedsRestart)
 	}

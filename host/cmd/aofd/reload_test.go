@@ -71,7 +71,14 @@ func TestReload(t *testing.T) {
 		!strings.Contains(out, "what was in force stays") {
 		t.Errorf("a bad file: code %d, %s", code, out)
 	}
-	// Mended, renamed and routed anew, with the trigger's folder not watched.
+	b.write("agents/one.yaml", says("one", "second"))
+	eventually(t, "word that it is mended", func() error {
+		if out := b.daemon.out.String(); !strings.Contains(out, "right again") {
+			return errors.New(out)
+		}
+		return nil
+	})
+	// Renamed and routed anew, with the trigger's folder not watched.
 	b.write("agents/one.yaml", says("two", "third"))
 	b.write("triggers/t.yaml", "kind: Trigger\nmetadata: {name: t}\nspec: {platform: whatsapp, webhook: {path: /hooks/x}, default_agent: two}\n")
 	b.write("config.yaml", strings.ReplaceAll(config, "default_agent: one, max_tasks_per_user: 100", "default_agent: two, max_tasks_per_user: 50"))
