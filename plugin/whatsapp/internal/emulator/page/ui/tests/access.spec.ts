@@ -1,8 +1,8 @@
 // Nobody is kept out: both themes, narrow and wide, by axe and by the keyboard.
 
 import AxeBuilder from "@axe-core/playwright";
-import { png } from "./files";
-import { expect, test } from "./kit";
+import { pdf, png } from "./files";
+import { expect, test, user } from "./kit";
 
 for (const colorScheme of ["light", "dark"] as const) {
   for (const viewport of [{ width: 360, height: 740 }, { width: 1440, height: 900 }]) {
@@ -20,6 +20,13 @@ for (const colorScheme of ["light", "dark"] as const) {
         await bot.send("reaction", { message_id: m.id, emoji: "👍" });
         await bot.send("interactive", { type: "button", body: { text: "Now?" }, footer: { text: "ask" }, action: { buttons: [{ type: "reply", reply: { id: "y", title: "Yes" } }] } });
         await root.getByRole("button", { name: "Yes" }).click();
+        await bot.send("interactive", { type: "call_permission_request", action: { name: "call_permission_request" } });
+        await bot.send("document", { id: await bot.upload(pdf, "application/pdf", "a.pdf"), filename: "a.pdf" });
+        await phone.control("POST", "send", { from: user, type: "order", catalog_id: "c", products: [{ product_retailer_id: "disk-1", quantity: 2, item_price: 3, currency: "EUR" }] });
+        const forms = [
+          await bot.send("interactive", { type: "product", action: { catalog_id: "c", product_retailer_id: "board-1" } }),
+          await bot.send("interactive", { type: "address_message", body: { text: "Where to?" }, action: { name: "address_message", parameters: { country: "IN" } } }),
+        ];
         const last = await bot.send("interactive", { type: "list", body: { text: "Which?" }, action: { button: "Choose", sections: [{ title: "All", rows: [{ id: "a", title: "A", description: "first" }] }] } });
         await expect(phone.of(last)).toBeVisible();
         const clean = async (what: string) => {
@@ -32,6 +39,12 @@ for (const colorScheme of ["light", "dark"] as const) {
           await phone.of(last).getByRole("button", { name: "Choose" }).click();
           await clean("sheet");
           await page.keyboard.press("Escape");
+          for (const [i, name] of ["View", "Provide address"].entries()) {
+            await phone.of(forms[i]!).getByRole("button", { name }).click();
+            await expect(root.getByRole("dialog", { name })).toBeVisible();
+            await clean(name);
+            await page.keyboard.press("Escape");
+          }
         }
         await root.getByRole("button", { name: "More" }).click();
         await page.getByRole("menuitem", { name: "Clock, faults, limits" }).click();

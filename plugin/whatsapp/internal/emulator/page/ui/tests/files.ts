@@ -1,5 +1,6 @@
 // Small files of each kind.
 
+import type { Page } from "@playwright/test";
 import { deflateSync, crc32 } from "node:zlib";
 
 /** png makes a picture with a gradient. */
@@ -35,3 +36,34 @@ export function png(width: number, height: number): Buffer {
 export const webp = Buffer.from("UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA", "base64");
 
 export const pdf = Buffer.from("%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n");
+
+/** recorded has a browser record half a second, and returns the file. Phones and the API take MP4. */
+export async function recorded(page: Page, what: "video" | "audio"): Promise<Buffer> {
+  const text = await page.evaluate(async (what) => {
+    let stream: MediaStream;
+    let draw = 0;
+    if (what === "video") {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [160, 120];
+      const pen = canvas.getContext("2d")!;
+      let step = 0;
+      draw = window.setInterval(() => {
+        pen.fillStyle = `hsl(${step++ * 20} 70% 50%)`;
+        pen.fillRect(0, 0, 160, 120);
+      }, 30);
+      stream = canvas.captureStream(30);
+    } else stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const recorder = new MediaRecorder(stream, { mimeType: what === "video" ? "video/mp4; codecs=vp9" : "audio/mp4; codecs=opus" });
+    const parts: Blob[] = [];
+    recorder.ondataavailable = (e) => parts.push(e.data);
+    const ended = new Promise((done) => recorder.addEventListener("stop", done));
+    recorder.start();
+    setTimeout(() => recorder.stop(), 600);
+    await ended;
+    clearInterval(draw);
+    for (const t of stream.getTracks()) t.stop();
+    const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+    return btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""));
+  }, what);
+  return Buffer.from(text, "base64");
+}

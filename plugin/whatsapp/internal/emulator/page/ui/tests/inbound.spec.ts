@@ -1,7 +1,7 @@
 // Each kind of message from the phone to the bot.
 
 import { pdf, png, webp } from "./files";
-import { expect, test } from "./kit";
+import { expect, test, user } from "./kit";
 
 test("text, with its ticks from the clock to the blue ones", async ({ phone, bot }) => {
   await phone.control("POST", "faults", { on: "webhook", do: "delay", after: "700ms", next: 1 });
@@ -96,6 +96,31 @@ test("an answer to a message, a reaction, and taking both back", async ({ phone,
   await phone.menu(phone.bubble("All of them?"), "Delete for everyone");
   expect(await bot.got(5)).toMatchObject({ type: "revoke" });
   await expect(phone.root.getByText("This message was deleted")).toBeVisible();
+});
+
+test("a text and a caption are edited where they stand", async ({ phone, bot }) => {
+  await phone.say("three pdos");
+  const { id } = await bot.got(1);
+  await phone.menu(phone.of(id), "Edit");
+  await expect(phone.field).toBeFocused();
+  await expect(phone.field).toHaveValue("three pdos");
+  await phone.say("three pods");
+  expect(await bot.got(2)).toMatchObject({ type: "edit", edit: { original_message_id: id, message: { text: { body: "three pods" } } } });
+  await expect(phone.of(id)).toContainText("three pods");
+  await expect(phone.of(id)).toContainText("Edited");
+  await expect(phone.root.locator("li[data-id]")).toHaveCount(1);
+
+  const media = await (await fetch(`${phone.address}/_emulator/media?filename=a.png`, { method: "POST", headers: { "Content-Type": "image/png" }, body: new Uint8Array(png(40, 40)) })).json();
+  const picture = (await phone.control("POST", "send", { from: user, type: "image", media: media.id, caption: "old" })).id as string;
+  await phone.menu(phone.of(picture), "Edit");
+  await expect(phone.field).toHaveValue("old");
+  await phone.say("new");
+  expect(await bot.got(4)).toMatchObject({ type: "edit", edit: { message: { type: "image", image: { caption: "new" } } } });
+  await expect(phone.of(picture)).toContainText("new");
+
+  await phone.menu(phone.of(id), "Edit");
+  await phone.field.press("Escape");
+  await expect(phone.field).toHaveValue("");
 });
 
 test("a text in Arabic stands from right to left", async ({ phone, bot }) => {

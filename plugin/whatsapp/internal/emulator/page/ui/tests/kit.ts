@@ -128,7 +128,7 @@ export class Phone {
   async menu(item: Locator, action: string): Promise<void> {
     await item.locator("[data-menu]").focus();
     await this.page.keyboard.press("Enter");
-    await this.page.getByRole("menuitem", { name: action }).click();
+    await this.page.getByRole("menuitem", { name: action, exact: true }).click();
   }
 
   async control(method: string, path: string, body?: unknown): Promise<JSONObject> {

@@ -69,7 +69,7 @@ test("a list, chosen from with the keyboard alone", async ({ phone, bot }) => {
   await expect(phone.bubble("checkout")).toBeVisible();
 });
 
-test("a link button, a request for the place and for the contact", async ({ phone, bot }) => {
+test("a link button, and a request for the place", async ({ phone, bot }) => {
   const { page } = phone;
   const link = await bot.send("interactive", { type: "cta_url", body: { text: "More" }, action: { name: "cta_url", parameters: { display_text: "Open", url: "https://example.com/d" } } });
   await expect(phone.of(link).getByRole("link", { name: "Open" })).toHaveAttribute("href", "https://example.com/d");
@@ -79,12 +79,16 @@ test("a link button, a request for the place and for the contact", async ({ phon
   expect(await bot.got(2)).toMatchObject({ type: "location", location: { name: "Ibirapuera Park" } });
 });
 
-test("pictures, documents, stickers and voice", async ({ phone, bot }) => {
+test("pictures, documents and stickers", async ({ phone, bot }) => {
   const picture = await bot.send("image", { id: await bot.upload(png(300, 200), "image/png", "a.png"), caption: "*Load* of today" });
   await expect.poll(() => phone.of(picture).locator("img").evaluate((i: HTMLImageElement) => i.naturalWidth)).toBe(300);
   await expect(phone.of(picture).locator("strong")).toHaveText("Load");
   const paper = await bot.send("document", { id: await bot.upload(pdf, "application/pdf", "r.pdf"), filename: "report.pdf" });
   await expect(phone.of(paper).getByRole("link", { name: "Download report.pdf" })).toContainText("PDF");
+  const inside = await phone.of(paper).locator(".bubble").boundingBox();
+  const sign = await phone.of(paper).getByText("PDF", { exact: true }).first().boundingBox();
+  expect(sign!.x, "the sign of a document stands in its bubble").toBeGreaterThan(inside!.x);
+  expect(sign!.y + sign!.height).toBeLessThan(inside!.y + inside!.height);
   const sticker = await bot.send("sticker", { id: await bot.upload(webp, "image/webp", "s.webp") });
   await expect(phone.of(sticker).locator("img")).toBeVisible();
 });

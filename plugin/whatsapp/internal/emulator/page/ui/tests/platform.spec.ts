@@ -99,6 +99,44 @@ test("a group", async ({ phone, bot }) => {
   await expect(phone.bubble("hi")).toContainText("Bashir");
 });
 
+test("the business pins a message of a group, and unpins it", async ({ phone, bot }) => {
+  const me = (await phone.control("GET", "people")).find((p: { phone: string }) => p.phone === user).id as string;
+  const group = await phone.control("POST", "groups", { subject: "Ops", people: [me] });
+  await phone.root.getByRole("button", { name: "More" }).click();
+  await phone.page.getByRole("menuitem", { name: "Ops" }).click();
+  await phone.say("The runbook");
+  const { id } = await bot.got(1);
+  const pin = (type: string) => bot.send("pin", { type, message_id: id, ...(type === "pin" && { expiration_days: 7 }) }, { recipient_type: "group", to: group.id });
+  await pin("pin");
+  await expect(phone.root.getByText("The business pinned a message")).toBeVisible();
+  await expect(phone.of(id).getByRole("img", { name: "pinned" })).toBeVisible();
+  await pin("unpin");
+  await expect(phone.of(id).getByRole("img", { name: "pinned" })).toHaveCount(0);
+});
+
+test("the state is exported, and imported again", async ({ phone, bot }) => {
+  const { page } = phone;
+  await phone.say("before");
+  await bot.got(1);
+  await page.getByRole("button", { name: "Tools" }).click();
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Export" }).press("Enter");
+  const file = await (await download).path();
+  await page.getByRole("button", { name: "Reset", exact: true }).click();
+  await expect(phone.root.locator("li[data-id]")).toHaveCount(0);
+  const bring = async (name: string, buffer: Buffer) => {
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Import" }).press("Enter");
+    await (await chooser).setFiles({ name, mimeType: "application/json", buffer });
+  };
+  await bring("emulator.json", readFileSync(file));
+  await expect(page.getByText("The state is restored.")).toBeVisible();
+  await expect(phone.bubble("before")).toBeVisible();
+  await bring("wrong.json", Buffer.from('{"version":2}'));
+  await expect(page.getByRole("status").or(page.getByRole("alert"))).toContainText("version");
+  await expect(phone.bubble("before")).toBeVisible();
+});
+
 test("message info tells when it got where", async ({ phone, bot }) => {
   await phone.say("hi");
   await bot.got(1);

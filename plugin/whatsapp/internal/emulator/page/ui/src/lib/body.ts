@@ -36,6 +36,7 @@ export interface Row {
 export interface Section {
   title?: string;
   rows?: Row[];
+  product_items?: { product_retailer_id: string }[];
 }
 
 export interface Header {
@@ -55,7 +56,7 @@ export interface Button {
 export interface Card {
   header?: Header;
   body?: { text: string };
-  action?: { buttons?: Button[]; parameters?: { display_text?: string; url?: string } };
+  action?: { buttons?: Button[]; parameters?: { display_text?: string; url?: string }; product_retailer_id?: string; catalog_id?: string };
 }
 
 export interface Interactive {
@@ -69,10 +70,21 @@ export interface Interactive {
     buttons?: Button[];
     sections?: Section[];
     cards?: Card[];
-    parameters?: { display_text?: string; url?: string; flow_cta?: string };
+    catalog_id?: string;
+    product_retailer_id?: string;
+    parameters?: {
+      display_text?: string;
+      url?: string;
+      flow_cta?: string;
+      flow_token?: string;
+      thumbnail_product_retailer_id?: string;
+      values?: Record<string, string>;
+    };
   };
   button_reply?: Row;
   list_reply?: Row;
+  nfm_reply?: { body?: string; name?: string; response_json?: string };
+  call_permission_reply?: { response?: string };
 }
 
 export interface Parameter {
@@ -107,7 +119,8 @@ export interface Body {
   button?: { payload?: string; text: string };
   template?: Template;
   system?: { body?: string; type?: string };
-  order?: { text?: string; product_items?: { quantity: number }[] };
+  order?: { text?: string; product_items?: { product_retailer_id: string; quantity: number; item_price?: number | string; currency?: string }[] };
+  pin?: { type: string; message_id: string };
 }
 
 export type MediaKind = "image" | "video" | "audio" | "document" | "sticker";

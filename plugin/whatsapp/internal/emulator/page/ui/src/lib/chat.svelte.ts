@@ -63,7 +63,7 @@ export class Chat {
   /** load asks for the newest messages again. */
   async load(): Promise<void> {
     const c = await api.get<ChatState>("chat", { ...this.#name, limit: 200 });
-    this.update({ ...c, kind: this.kind });
+    this.update(c);
     this.fill(c.messages ?? [], c.more ?? false);
   }
 

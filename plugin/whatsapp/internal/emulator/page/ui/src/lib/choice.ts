@@ -1,10 +1,10 @@
 // The buttons that stand below a message of the business.
 
 import type { Button, Interactive } from "./body";
-import type { Message } from "./message";
+import type { FilledButton, Message } from "./message";
 
 export interface Choice {
-  kind: "reply" | "list" | "url" | "place" | "contact" | "flow" | "call" | "none";
+  kind: "reply" | "list" | "url" | "place" | "contact" | "flow" | "call" | "products" | "address" | "copy" | "none";
   id: string;
   title: string;
   url?: string;
@@ -18,7 +18,7 @@ export function choices(m: Message): Choice[] {
   if (m.direction === "from_user") return [];
   const i = m.body.interactive;
   if (m.body.type === "interactive" && i) return interactive(m, i);
-  return (m.template?.buttons ?? []).map((b, n) => template(m, b, n));
+  return (m.template?.buttons ?? []).map((b) => template(m, b));
 }
 
 function interactive(m: Message, i: Interactive): Choice[] {
@@ -41,6 +41,14 @@ function interactive(m: Message, i: Interactive): Choice[] {
         { kind: "call", id: "allow", title: "Allow calls", send: { type: "call_permission", accept: true, context: m.id } },
         { kind: "call", id: "deny", title: "Don't allow", send: { type: "call_permission", accept: false, context: m.id } },
       ];
+    case "product":
+      return [{ kind: "products", id: "products", title: "View" }];
+    case "product_list":
+      return [{ kind: "products", id: "products", title: "View items" }];
+    case "catalog_message":
+      return [{ kind: "products", id: "products", title: "View catalog" }];
+    case "address_message":
+      return [{ kind: "address", id: "address", title: "Provide address" }];
     case "carousel":
       return [];
     default:
@@ -55,14 +63,22 @@ export function reply(m: Message, b: Button): Choice {
   return { kind: "reply", id: r.id, title: r.title, once: true, send };
 }
 
-function template(m: Message, b: { type: string; text: string; url?: string; payload?: string }, n: number): Choice {
-  const id = `${n} ${b.text}`;
+/** template is a button of a template. */
+export function template(m: Message, b: FilledButton): Choice {
+  const id = b.payload ?? b.text;
   switch (b.type.toLowerCase()) {
     case "quick_reply":
-      return { kind: "reply", id, title: b.text, send: { type: "button", text: b.text, payload: b.payload ?? b.text, context: m.id } };
+      return { kind: "reply", id, title: b.text, once: true, send: { type: "button", text: b.text, payload: id, context: m.id } };
     case "url":
       return { kind: "url", id, title: b.text, url: b.url ?? "" };
+    case "copy_code":
+    case "otp":
+      return { kind: "copy", id, title: b.text || "Copy code" };
+    case "flow":
+      return { kind: "flow", id, title: b.text || "Open" };
+    case "request_contact_info":
+      return { kind: "contact", id, title: b.text || "Share contact info" };
     default:
-      return { kind: "none", id, title: b.text };
+      return { kind: "none", id, title: b.text || b.type.replaceAll("_", " ") };
   }
 }

@@ -134,7 +134,7 @@ class Emulator {
     fill(this.faults, s.faults);
     for (const [id, chat] of this.chats) if (!s.chats.some((c) => c.id === id)) chat.clear();
     for (const c of s.chats) this.#chat(c.id).update(c);
-    for (const chat of this.chats.values()) if (chat.opened) void chat.load();
+    for (const chat of this.chats.values()) if (chat.opened) chat.load().catch(() => chat.clear()); // its person or group may be gone
     this.ready = true;
     this.#follow(s.event_id);
   }
@@ -182,8 +182,7 @@ class Emulator {
 
   /** openGroup returns the chat of a group. */
   async openGroup(group: string): Promise<Chat> {
-    const c = await api.get<ChatState>("chat", { group, limit: 200 });
-    return this.#load({ ...c, id: group, kind: "group" }); // one in which nobody has written does not say so itself
+    return this.#load(await api.get<ChatState>("chat", { group, limit: 200 }));
   }
 
   #load(c: ChatState): Chat {

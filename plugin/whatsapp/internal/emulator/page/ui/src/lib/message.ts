@@ -1,6 +1,6 @@
 // One message of a chat, and what can be said of it in words.
 
-import { media, type Body, type Media } from "./body";
+import { media, type Body, type Media, type Place } from "./body";
 import { plain } from "./markup";
 
 export type State = "sending" | "sent" | "delivered" | "read" | "played" | "failed" | "not_delivered" | "dropped";
@@ -27,11 +27,18 @@ export interface Message {
 
 /** Filled is a template with its parameters in place. */
 export interface Filled {
-  header?: { type: string; text?: string; media?: Media | string };
+  header?: { type: string; text?: string; media?: Media | Place | string };
   body?: string;
   footer?: string;
-  buttons?: { type: string; text: string; url?: string; payload?: string }[];
+  buttons?: FilledButton[];
   cards?: Filled[];
+}
+
+export interface FilledButton {
+  type: string;
+  text: string;
+  url?: string;
+  payload?: string;
 }
 
 const words: Record<State, string> = {
@@ -69,7 +76,7 @@ export const quoted = (m: Message): string | undefined => m.body.context?.messag
 const kinds: Record<string, string> = {
   image: "📷 Photo",
   video: "🎬 Video",
-  audio: "🎤 Voice message",
+  audio: "🎵 Audio",
   document: "📄 Document",
   sticker: "💟 Sticker",
 };
@@ -81,7 +88,7 @@ export function summary(m: Message | undefined): string {
   const b = m.body;
   const file = media(b);
   if (file) {
-    const sign = kinds[file.kind] ?? "";
+    const sign = file.file.voice ? "🎤 Voice message" : (kinds[file.kind] ?? "");
     const words = file.file.caption || file.file.filename;
     return words ? `${sign.slice(0, sign.indexOf(" "))} ${plain(words.slice(0, 240))}` : sign;
   }
@@ -97,12 +104,16 @@ export function summary(m: Message | undefined): string {
     case "button":
       return b.button?.text ?? "";
     case "order":
-      return "🛒 Order";
+      return "🛒 " + (b.order?.text || "Order");
+    case "pin":
+      return b.pin?.type === "unpin" ? "The business unpinned a message" : "The business pinned a message";
     case "system":
       return b.system?.body ?? "";
   }
   const i = b.interactive;
-  const text = b.text?.body ?? i?.button_reply?.title ?? i?.list_reply?.title ?? i?.body?.text ?? b.type ?? "";
+  if (i?.call_permission_reply) return i.call_permission_reply.response === "accept" ? "You allowed calls" : "You did not allow calls";
+  if (i?.type === "call_permission_request" && !i.body) return "May the business call you?";
+  const text = b.text?.body ?? i?.button_reply?.title ?? i?.list_reply?.title ?? i?.nfm_reply?.body ?? i?.body?.text ?? b.type ?? "";
   return plain(text.slice(0, 240));
 }
 

@@ -5,11 +5,12 @@ import { dayOf, mine, type Message } from "./message";
 export type Line =
   | { kind: "day"; key: string; at: string }
   | { kind: "note"; key: string; message: Message }
-  | { kind: "message"; key: string; message: Message; first: boolean; reactions: string[] };
+  | { kind: "message"; key: string; message: Message; first: boolean; pinned: boolean; reactions: string[] };
 
 /** draw returns the lines of a chat. */
 export function draw(messages: Message[]): Line[] {
   const reactions = reacted(messages);
+  const pins = pinned(messages);
   const lines: Line[] = [];
   let day = "";
   let before = "";
@@ -20,16 +21,26 @@ export function draw(messages: Message[]): Line[] {
       lines.push({ kind: "day", key: "day " + day, at: m.at });
       before = "";
     }
-    if (m.body.type === "system" || m.body.type === "request_welcome") {
+    if (["system", "request_welcome", "pin"].includes(m.body.type ?? "")) {
       lines.push({ kind: "note", key: m.id, message: m });
       before = "";
       continue;
     }
     const author = m.direction + (m.from ?? "");
-    lines.push({ kind: "message", key: m.id, message: m, first: author !== before, reactions: reactions.get(m.id) ?? [] });
+    lines.push({ kind: "message", key: m.id, message: m, first: author !== before, pinned: pins.has(m.id), reactions: reactions.get(m.id) ?? [] });
     before = author;
   }
   return lines;
+}
+
+function pinned(messages: Message[]): Set<string> {
+  const pins = new Set<string>();
+  for (const { body, state } of messages) {
+    if (!body.pin || state === "failed") continue;
+    if (body.pin.type === "unpin") pins.delete(body.pin.message_id);
+    else pins.add(body.pin.message_id);
+  }
+  return pins;
 }
 
 // The newest reaction of each side counts; an empty one takes it back.
