@@ -355,7 +355,8 @@ func (w *world) checkDelivery(m *planned, d store.Delivery) {
 	var last *attempt
 	went, held := 0, 0
 	for i, a := range tries {
-		if last != nil && (last.told == "unknown" || last.told == "") {
+		// A receipt that says that it failed is knowledge, too.
+		if last != nil && (last.told == "unknown" || last.told == "") && !last.failsLater() {
 			w.problem("%s of m%d was sent again (attempt %d) although nobody knew what became of it", d.ID, m.N, i+1)
 		}
 		if last != nil && last.told == "ok" && !last.failsLater() {

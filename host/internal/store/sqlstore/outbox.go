@@ -334,6 +334,13 @@ func settleKeys(v store.Settlement) []string {
 	return keys
 }
 
+// addPart notes that a platform's message is part of a delivery.
+func addPart(w *Writer, message, platform, account, delivery string) error {
+	_, err := w.Exec(`INSERT INTO part (message_id, platform, account, delivery_id) VALUES ($1, $2, $3, $4)
+		ON CONFLICT DO NOTHING`, message, platform, account, delivery)
+	return err
+}
+
 // settled records what comes with the end of an attempt: the parts that are out, the trace, what is sent
 // instead, and what receipts already said.
 func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
@@ -349,8 +356,7 @@ func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
 				return err
 			}
 		}
-		if _, err := w.Exec(`INSERT INTO part (message_id, platform, account, delivery_id) VALUES ($1, $2, $3, $4)
-			ON CONFLICT DO NOTHING`, id, platform, account, v.DeliveryID); err != nil {
+		if err := addPart(w, id, platform, account, v.DeliveryID); err != nil {
 			return err
 		}
 	}

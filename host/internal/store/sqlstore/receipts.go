@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"database/sql"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/aof-dev/aofd/host/internal/store"
@@ -96,7 +97,7 @@ func (s *Store) applyReceipts(w *Writer, id string) error {
 		return nil
 	}
 	if next == store.StateFailed {
-		if again, err := s.retry(w, d, failure); again || err != nil {
+		if again, err := s.retry(w, d, reports, failure); again || err != nil {
 			return err
 		}
 	}
@@ -110,8 +111,8 @@ func (s *Store) applyReceipts(w *Writer, id string) error {
 }
 
 // retry queues a delivery again that failed after the platform had taken it, if that makes sense. It reports
-// whether it did.
-func (s *Store) retry(w *Writer, d store.Delivery, failure string) (bool, error) {
+// whether it did. What was reported is of this attempt: it says nothing about the next one.
+func (s *Store) retry(w *Writer, d store.Delivery, reported reports, failure string) (bool, error) {
 	e, err := decodeError(failure)
 	if err != nil || e == nil || s.Retry == nil || len(d.MessageIDs) > 1 {
 		return false, err
@@ -121,7 +122,12 @@ func (s *Store) retry(w *Writer, d store.Delivery, failure string) (bool, error)
 		return false, nil
 	}
 	w.changed = true
-	// The message that failed is still known as a part, but it says nothing about the next attempt.
+	// A message whose answer was lost is known by its receipts only. As a part it is told from the next attempt's.
+	for _, id := range slices.Sorted(maps.Keys(reported)) {
+		if err := addPart(w, id, d.Platform, d.Account, d.ID); err != nil {
+			return false, err
+		}
+	}
 	if _, err := w.Exec(`UPDATE delivery SET state = 'queued', behind = 0, joined = '', next_at = $1, message_ids = '[]',
 		error = $2, settled_at = 0 WHERE id = $3`, micros(w.now.Add(wait)), failure, d.ID); err != nil {
 		return false, err

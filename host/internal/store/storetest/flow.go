@@ -183,17 +183,24 @@ func (h *harness) failedLater() {
 // failedThenLost: what is reported of the message that failed says nothing about the next one, whose answer is
 // lost.
 func (h *harness) failedThenLost() {
-	d := h.sending("ann")
-	h.settle(d, store.StateSent, "m1")
-	r := receipt("r1", "m1", d.ID, chat.ReceiptFailed)
-	r.Error = &chat.DeliveryError{Reason: chat.ReasonUpstreamError, Message: "later"}
-	h.receive(r)
-	h.clock.Add(time.Minute)
-	h.settle(h.due(10)[0], store.StateUnknown)
-	h.receive(receipt("late", "m1", d.ID, chat.ReceiptSent))
-	equal(h, "a receipt for the message that failed", h.state(d.ID), store.StateUnknown)
-	h.receive(receipt("r2", "m2", d.ID, chat.ReceiptSent))
-	equal(h, "a receipt for this one", h.state(d.ID), store.StateSent)
+	// The answer of the first attempt came, or was lost like that of the second one.
+	for user, first := range map[string]store.DeliveryState{"ann": store.StateSent, "bob": store.StateUnknown} {
+		d, m1, m2 := h.sending(user), "m1 for "+user, "m2 for "+user
+		if first == store.StateSent {
+			h.settle(d, first, m1)
+		} else {
+			h.settle(d, first)
+		}
+		r := receipt("failed for "+user, m1, d.ID, chat.ReceiptFailed)
+		r.Error = &chat.DeliveryError{Reason: chat.ReasonUpstreamError, Message: "later"}
+		h.receive(r)
+		h.clock.Add(time.Minute)
+		h.settle(h.due(10)[0], store.StateUnknown)
+		h.receive(receipt("late for "+user, m1, d.ID, chat.ReceiptSent))
+		equal(h, "a receipt for the message that failed", h.state(d.ID), store.StateUnknown)
+		h.receive(receipt("sent for "+user, m2, d.ID, chat.ReceiptSent))
+		equal(h, "a receipt for this one", h.state(d.ID), store.StateSent)
+	}
 }
 
 func (h *harness) merged() {
