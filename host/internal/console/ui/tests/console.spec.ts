@@ -128,7 +128,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         await playground.write("hello");
         for (const path of ["/dev", "/?overview=1", "/trace?id=last", "/live", "/conversations", "/messages", "/deliveries"]) {
           await playground.open(path);
-          await expect(page.locator("main").getByText(/Kill daemon|Everything runs|Timeline|Live|Conversations|Deliveries/).first()).toBeVisible();
+          await expect(page.locator("main").getByText(/Kill daemon|Everything runs|Timeline|Live|Conversations|Messages|Deliveries/).first()).toBeVisible();
           const found = await new AxeBuilder({ page }).exclude("iframe").analyze();
           expect(found.violations.map((v) => `${path}: ${v.id} ${v.nodes.map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? "")).join("; ")}`)).toEqual([]);
           expect(await page.evaluate(() => document.documentElement.scrollWidth), `${path}: nothing is wider than the page`).toBeLessThanOrEqual(width);
