@@ -46,8 +46,8 @@ func (planner) Plan(context.Context, store.Turn) (turn.Plan, error) {
 
 // boot starts host n.
 func (w *world) boot(n int) *host {
-	w.generation++
-	h := &host{world: w, n: n, owner: fmt.Sprintf("host %d, start %d", n, w.generation)}
+	generation := w.generation.Add(1)
+	h := &host{world: w, n: n, owner: fmt.Sprintf("host %d, start %d", n, generation)}
 	h.gate = &gate{Store: w.store, world: w, died: make(chan struct{})}
 	metrics := telemetry.New("test", func() (store.Backlog, error) { return store.Backlog{}, nil })
 	log := slog.New(slog.DiscardHandler)

@@ -83,7 +83,7 @@ type world struct {
 
 	mu         sync.Mutex
 	hosts      []*host
-	generation int
+	generation atomic.Int64
 	pausedAt   time.Duration
 	problems   []string
 	causes     []string // in the order of arrival
