@@ -32,32 +32,31 @@ func (w withFiles) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) c
 
 // bringsFiles reports whether a platform's plugin can fetch files.
 func (d *daemon) bringsFiles(platform string) bool {
-	for _, p := range d.platforms {
-		if plugin := p.live(); p.id == platform && plugin != nil {
-			return slices.Contains(plugin.Info().Capabilities, chat.CapMedia)
-		}
+	p := d.platform(platform)
+	if p == nil {
+		return false
 	}
-	return false
+	plugin := p.live()
+	return plugin != nil && slices.Contains(plugin.Info().Capabilities, chat.CapMedia)
 }
 
 // fetchMedia brings a file through the plugin of its platform.
 func (d *daemon) fetchMedia(
 	ctx context.Context, platform string, r chat.MediaRef, begin func(chat.MediaInfo) error, write func([]byte) error,
 ) error {
-	for _, p := range d.platforms {
-		if p.id != platform {
-			continue
-		}
-		if plugin := p.live(); plugin != nil {
-			bytes := 0
-			err := plugin.FetchMedia(ctx, r, begin, func(piece []byte) error {
-				bytes += len(piece)
-				return write(piece)
-			})
-			d.metrics.File(platform, bytes, err)
-			return err
-		}
+	p := d.platform(platform)
+	if p == nil {
+		return &chat.Error{Reason: chat.ReasonUnavailable, Text: "platform " + platform + " is not configured"}
+	}
+	plugin := p.live()
+	if plugin == nil {
 		return p.unavailable()
 	}
-	return &chat.Error{Reason: chat.ReasonUnavailable, Text: "platform " + platform + " is not configured"}
+	bytes := 0
+	err := plugin.FetchMedia(ctx, r, begin, func(piece []byte) error {
+		bytes += len(piece)
+		return write(piece)
+	})
+	d.metrics.File(platform, bytes, err)
+	return err
 }

@@ -244,12 +244,20 @@ func (d *daemon) close() {
 // sender returns what sends for an account of a platform, and the limits of that account; nil when the platform
 // is not configured.
 func (d *daemon) sender(platform, account string) (egress.Sender, chat.Limits) {
-	for _, p := range d.platforms {
-		if p.id == platform {
-			return p, p.limitsOf(account)
-		}
+	if p := d.platform(platform); p != nil {
+		return p, p.limitsOf(account)
 	}
 	return nil, chat.Limits{}
+}
+
+// platform returns a configured platform; nil when there is none of that id.
+func (d *daemon) platform(id string) *platform {
+	for _, p := range d.platforms {
+		if p.id == id {
+			return p
+		}
+	}
+	return nil
 }
 
 // backlog is for the metrics, which may be asked for at any time.

@@ -13,10 +13,8 @@ import (
 type courtesies struct{ daemon *daemon }
 
 func (c courtesies) SendSignal(ctx context.Context, platform string, s chat.Courtesy) (time.Duration, error) {
-	for _, p := range c.daemon.platforms {
-		if p.id == platform {
-			return p.SendSignal(ctx, s)
-		}
+	if p := c.daemon.platform(platform); p != nil {
+		return p.SendSignal(ctx, s)
 	}
 	return 0, nil // it is not configured any more
 }

@@ -82,10 +82,7 @@ func (d *daemon) Plugins() (out []api.Plugin) {
 		if f.Refused != "" {
 			entry.State, entry.Reason = "refused", f.Refused
 		}
-		for _, p := range d.platforms {
-			if p.id != f.ID || f.Refused != "" || f.Kind != chat.PluginPlatform {
-				continue
-			}
+		if p := d.platform(f.ID); p != nil && f.Refused == "" && f.Kind == chat.PluginPlatform {
 			st := p.status()
 			entry.State, entry.Reason, entry.Version = string(st.State), st.Reason, st.Version
 			entry.PID, entry.Crashes = st.PID, st.Crashes

@@ -111,15 +111,6 @@ func (d *daemon) account(platform, account string) (string, error) {
 		fmt.Sprintf("platform %s has no account %q, but %v", platform, account, ids))
 }
 
-func (d *daemon) platform(id string) *platform {
-	for _, p := range d.platforms {
-		if p.id == id {
-			return p
-		}
-	}
-	return nil
-}
-
 // warnings say what may keep a message from arriving.
 func (d *daemon) warnings(ctx context.Context, to store.Conversation) (out []string, err error) {
 	p := d.platform(to.Platform)
