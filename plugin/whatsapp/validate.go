@@ -2,7 +2,6 @@ package whatsapp
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"path"
 	"strings"
@@ -173,17 +172,12 @@ func checkBaseURL(s string) string {
 		return "must not have a user or password in it"
 	case u.RawQuery != "" || u.Fragment != "":
 		return "must end with its path"
-	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https" || u.Scheme == "http" && graph.Local(u.Hostname()):
 		return ""
 	case u.Scheme == "http":
 		return "must be https, as the token would cross the network unprotected"
 	}
 	return "must be https"
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // diagnostics gathers findings.

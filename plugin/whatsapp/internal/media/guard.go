@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"github.com/aof-dev/aofd/plugin/whatsapp/internal/graph"
 )
 
 // store is where Meta keeps files.
@@ -29,8 +31,7 @@ func newHosts(base string) (hosts, error) {
 	if err != nil || u.Host == "" {
 		return hosts{}, fmt.Errorf("%q is no address", base)
 	}
-	ip := net.ParseIP(u.Hostname())
-	return hosts{base: u, local: u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()}, nil
+	return hosts{base: u, local: graph.Local(u.Hostname())}, nil
 }
 
 // check says why nothing is fetched from an address; nil when it may be.

@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -120,7 +119,7 @@ func (e *exam) webhook(given string) {
 	case err != nil || u.Host == "":
 		e.fail(checkAddress, "enter an https address in the app, WhatsApp, Configuration", "the webhook %q is no address", address)
 		return
-	case u.Scheme != "https" && !loopback(u.Hostname()):
+	case u.Scheme != "https" && !graph.Local(u.Hostname()):
 		e.fail(checkAddress, "put a reverse proxy with a certificate of a public authority before aofd", "the webhook %s is not https", address)
 	default:
 		e.ok(checkAddress, "the webhook is %s", address)
@@ -133,11 +132,6 @@ func (e *exam) webhook(given string) {
 	if e.handshake(client, u) {
 		e.signed(client, address)
 	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // handshake tries the GET by which Meta checks an address; it reports whether anybody answered.
