@@ -214,7 +214,7 @@ func (s *Store) unhold(w *Writer, conversation, channel string) error {
 			return err
 		}
 		if err := trace(w, d.cause, []store.TraceEvent{{
-			At: w.now, Hop: "send.unheld", Detail: "the user has written again", DeliveryID: d.id,
+			At: w.now, Hop: store.HopReleased, Detail: "the user has written again", DeliveryID: d.id,
 		}}); err != nil {
 			return err
 		}

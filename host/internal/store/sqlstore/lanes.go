@@ -81,7 +81,7 @@ func (s *Store) giveUp(w *Writer, t store.Turn) error {
 	if err := done(w, t, store.OutcomeFailed, reason); err != nil {
 		return err
 	}
-	if err := trace(w, t.Cause, []store.TraceEvent{{At: w.now, Hop: "turn.end", Detail: "failed: " + reason}}); err != nil {
+	if err := trace(w, t.Cause, []store.TraceEvent{{At: w.now, Hop: store.HopTurnEnd, Detail: "failed: " + reason}}); err != nil {
 		return err
 	}
 	return advance(w, t)

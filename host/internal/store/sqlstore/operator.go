@@ -39,7 +39,7 @@ func (s *Store) Redeliver(ctx context.Context, id, reason string) error {
 	from := []store.DeliveryState{
 		store.StateQueued, store.StateHeld, store.StateUnknown, store.StateFailed, store.StateExpired, store.StateSuppressed,
 	}
-	return s.steer(ctx, id, from, "send.redeliver", reason, func(w *Writer, _ store.DeliveryState) error {
+	return s.steer(ctx, id, from, store.HopRedelivered, reason, func(w *Writer, _ store.DeliveryState) error {
 		w.changed = true
 		_, err := w.Exec(`UPDATE delivery SET state = 'queued', behind = 0, joined = '', before = attempt, queued_at = $2, next_at = 0,
 			expires_at = 0, error = '', settled_at = 0 WHERE id = $1`, id, micros(w.now))
@@ -52,7 +52,7 @@ func (s *Store) Drop(ctx context.Context, id, reason string) error {
 	from := []store.DeliveryState{
 		store.StateQueued, store.StateHeld, store.StateUnknown, store.StateFailed, store.StateExpired, store.StateSuppressed,
 	}
-	return s.steer(ctx, id, from, "send.drop", reason, func(w *Writer, state store.DeliveryState) error {
+	return s.steer(ctx, id, from, store.HopDropped, reason, func(w *Writer, state store.DeliveryState) error {
 		if state == store.StateSuppressed {
 			return nil // the answer to the first call may have been lost
 		}

@@ -191,12 +191,12 @@ func (s *Store) markUnknown(w *Writer, which string, args ...any) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return s.settleAll(w, store.StateUnknown, string(failure), "send.unknown", "its sender is gone", which, args...)
+	return s.settleAll(w, store.StateUnknown, string(failure), store.HopUnknown, "its sender is gone", which, args...)
 }
 
 // expire ends deliveries that are of no use any more.
 func (s *Store) expire(w *Writer, now int64) error {
-	_, err := s.settleAll(w, store.StateExpired, "", "send.expired", "it was not sent in time",
+	_, err := s.settleAll(w, store.StateExpired, "", store.HopExpired, "it was not sent in time",
 		`state IN ('queued', 'held') AND expires_at > 0 AND expires_at <= $1`, now)
 	return err
 }

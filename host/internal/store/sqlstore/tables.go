@@ -177,7 +177,7 @@ func (s *Store) Abandon(ctx context.Context, reason string) (messages, deliverie
 			if err := done(w, t, store.OutcomeFailed, reason); err != nil {
 				return err
 			}
-			if err := trace(w, t.Cause, []store.TraceEvent{{At: w.now, Hop: "turn.end", Detail: "failed: " + reason}}); err != nil {
+			if err := trace(w, t.Cause, []store.TraceEvent{{At: w.now, Hop: store.HopTurnEnd, Detail: "failed: " + reason}}); err != nil {
 				return err
 			}
 		}
