@@ -97,7 +97,7 @@ func (s *Store) applyReceipts(w *Writer, id string) error {
 		return nil
 	}
 	if next == store.StateFailed {
-		if again, err := s.retry(w, d, reports, failure); again || err != nil {
+		if again, err := s.retry(w, d, joined, reports, failure); again || err != nil {
 			return err
 		}
 	}
@@ -112,7 +112,7 @@ func (s *Store) applyReceipts(w *Writer, id string) error {
 
 // retry queues a delivery again that failed after the platform had taken it, if that makes sense. It reports
 // whether it did. What was reported is of this attempt: it says nothing about the next one.
-func (s *Store) retry(w *Writer, d store.Delivery, reported reports, failure string) (bool, error) {
+func (s *Store) retry(w *Writer, d store.Delivery, joined string, reported reports, failure string) (bool, error) {
 	e, err := decodeError(failure)
 	if err != nil || e == nil || s.Retry == nil || len(d.MessageIDs) > 1 {
 		return false, err
@@ -122,10 +122,13 @@ func (s *Store) retry(w *Writer, d store.Delivery, reported reports, failure str
 		return false, nil
 	}
 	w.changed = true
-	// A message whose answer was lost is known by its receipts only. As a part it is told from the next attempt's.
-	for _, id := range slices.Sorted(maps.Keys(reported)) {
-		if err := addPart(w, id, d.Platform, d.Account, d.ID); err != nil {
-			return false, err
+	// A message whose answer was lost is known by its receipts only. As a part it is told from the next attempt's. What
+	// this one was joined to keeps the message as its own; from now on its receipts are no concern of this one.
+	if joined == "" {
+		for _, id := range slices.Sorted(maps.Keys(reported)) {
+			if err := addPart(w, id, d.Platform, d.Account, d.ID); err != nil {
+				return false, err
+			}
 		}
 	}
 	if _, err := w.Exec(`UPDATE delivery SET state = 'queued', behind = 0, joined = '', next_at = $1, message_ids = '[]',
@@ -177,7 +180,7 @@ type report struct {
 type reports map[string]report
 
 // reportsOn gathers the receipts of a delivery, and of the one that it was joined to, by message. When its
-// answer was lost, what was known as a part of it before is of an attempt that failed, and left out.
+// answer was lost, what was known as a part of either before is of an attempt that failed, and left out.
 func reportsOn(w *Writer, d store.Delivery, joined string) (reports, error) {
 	out := reports{}
 	err := w.each(`SELECT message_id, status, error FROM receipt WHERE delivery_id IN ($1, $4) AND delivery_id <> '' AND platform = $2 AND account = $3
@@ -199,7 +202,7 @@ func reportsOn(w *Writer, d store.Delivery, joined string) (reports, error) {
 	if err != nil || len(d.MessageIDs) > 0 {
 		return out, err
 	}
-	err = w.each(`SELECT message_id FROM part WHERE delivery_id = $1`, []any{d.ID}, func(rows *sql.Rows) error {
+	err = w.each(`SELECT message_id FROM part WHERE delivery_id IN ($1, $2)`, []any{d.ID, joined}, func(rows *sql.Rows) error {
 		var message string
 		err := rows.Scan(&message)
 		delete(out, message)

@@ -148,6 +148,35 @@ func (h *harness) joinedUnknown() {
 	equal(h, "delivered", h.states(ids), []store.DeliveryState{store.StateDelivered, store.StateDelivered})
 }
 
+// joinedAfterFailure: what was reported of an earlier attempt of the first says nothing about the message in which
+// all went out; what is reported of that one is about all.
+func (h *harness) joinedAfterFailure() {
+	failure := func(id, message, delivery string) chat.Receipt {
+		r := receipt(id, message, delivery, chat.ReceiptFailed)
+		r.Error = &chat.DeliveryError{Reason: chat.ReasonUpstreamError, Message: "later"}
+		return r
+	}
+	ids := h.queue("ann", 2)
+	h.settle(h.due(1)[0], store.StateSent, "m1")
+	h.receive(failure("r1", "m1", ids[0]))
+	h.clock.Add(time.Minute)
+	again := func(which string) {
+		h.Helper()
+		first := h.due(1)[0]
+		equal(h, "the first is sent "+which, first.ID, ids[0])
+		ds, err := h.store.Join(h.ctx(), owner, first, 10, fitting)
+		h.ok(err)
+		equal(h, "joined "+which, idsOf(ds), ids[1:])
+		h.settle(first, store.StateUnknown)
+		equal(h, "unknown "+which, h.states(ids), []store.DeliveryState{store.StateUnknown, store.StateUnknown})
+	}
+	again("again")
+	h.receive(failure("r2", "m2", ids[0]))
+	equal(h, "both failed", h.states(ids), []store.DeliveryState{store.StateQueued, store.StateQueued})
+	h.clock.Add(time.Minute)
+	again("a third time")
+}
+
 func (h *harness) joinsWhatFits() {
 	ids := h.queue("ann", 4)
 	first := h.due(1)[0]
