@@ -33,7 +33,10 @@ func policy(cfg *config.Config) egress.Policy {
 func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, metrics *telemetry.Metrics) (store.Store, error) {
 	c := cfg.Store
 	retry := policy(cfg).Retry
-	limits := sqlstore.Limits{Messages: c.MaxPendingMessages, Bytes: c.MaxPendingBytes}
+	limits := sqlstore.Limits{
+		Inbox:  sqlstore.Limit{Entries: c.MaxPendingMessages, Bytes: c.MaxPendingBytes},
+		Outbox: sqlstore.Limit{Entries: c.MaxPendingDeliveries, Bytes: c.MaxPendingDeliveryBytes},
+	}
 	if c.URL == "" {
 		if _, err := os.Stat(storeFile(cfg) + moved); err == nil {
 			return nil, fmt.Errorf("the messages of %s were moved to PostgreSQL: set spec.store.url, or rename %s to go back to what was there then",

@@ -119,6 +119,47 @@ spec:
 	}
 }
 
+// TestFullOutbox: while as many answers wait as may, messages wait, an operator's own are refused, and nothing of it
+// is lost.
+func TestFullOutbox(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, map[string]string{
+		"config.yaml": daemonHead + `
+  agents: {directory: agents}
+  runtime: {max_concurrent_tasks: 1}
+  store: {max_pending_deliveries: 4}
+`,
+		"agents/plain.yaml": agentFile("plain", "plain"),
+		"agents/plain.json": `{"text":"done"}`,
+	})
+	b.emulate()
+	b.serve()
+	if out, code := b.cli("pause", "whatsapp"); code != exitOK {
+		t.Fatal(out)
+	}
+	const most = 4
+	var users []string
+	for n := range 2 * most {
+		users = append(users, fmt.Sprint("491511234560", n))
+		b.phone(map[string]any{"from": users[n], "type": "text", "text": "hello"})
+	}
+	eventually(t, "as many answers as may wait", func() error {
+		if s := b.status().Backlog; s.OutboxPending != "4" || s.InboxPending != "4" {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	if out, code := b.cli("send", "--platform", "whatsapp", "--channel", users[0], "news"); code != exitRefused || !strings.Contains(out, "4 wait, and 4 may") {
+		t.Errorf("an operator's message: %d %s", code, out)
+	}
+	if out, code := b.cli("resume", "whatsapp"); code != exitOK {
+		t.Fatal(out)
+	}
+	for _, user := range users {
+		b.answers(user, 1)
+	}
+}
+
 // recorder is an agent over HTTP that keeps what it was asked.
 type recorder struct {
 	mu    sync.Mutex

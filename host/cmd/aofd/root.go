@@ -36,7 +36,7 @@ const exitHelp = `Exit codes of all commands:
   2  the command line or the configuration is wrong; nothing was changed
   3  no daemon runs there
   4  nothing has this id
-  5  not possible in the state that the message, delivery or platform is in
+  5  not possible in the state that the message, delivery or platform is in, or while too much waits
   6  the token is missing or wrong, or the answer is not for callers from afar
   7  it did not happen in the time that was given
 `
@@ -99,6 +99,7 @@ var exitCodes = map[connect.Code]int{
 	connect.CodeInvalidArgument: exitUsage, connect.CodeNotFound: exitNotFound,
 	connect.CodeFailedPrecondition: exitRefused, connect.CodeUnauthenticated: exitDenied,
 	connect.CodePermissionDenied: exitDenied, connect.CodeDeadlineExceeded: exitWaiting,
+	connect.CodeResourceExhausted: exitRefused,
 }
 
 // said is an error as people read it: without the code of the protocol, which the exit code tells.

@@ -183,6 +183,8 @@ func problem(err error) error {
 	case errors.Is(err, store.ErrNotFound):
 		return Refuse(connect.CodeNotFound, "UNKNOWN_ID",
 			"no message, delivery, conversation or platform message has this id")
+	case errors.Is(err, store.ErrFull):
+		return failure(connect.CodeResourceExhausted, "STORE_FULL", err)
 	case errors.Is(err, context.Canceled):
 		return connect.NewError(connect.CodeCanceled, err)
 	}

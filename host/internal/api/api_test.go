@@ -43,8 +43,8 @@ func (d daemon) Send(ctx context.Context, m api.Outgoing, dry bool) (store.Deliv
 		ID: "d-" + m.Key, Cause: "operator/" + m.Key, Ordinal: 1, Platform: m.Platform, Account: m.Account,
 		Conversation: m.Platform + "/" + m.Account + "/" + m.ChannelID, ChannelID: m.ChannelID, Response: m.Response, CreatedAt: time.Now(),
 	}
-	if dry {
-		return out, []string{"nothing is sent"}, nil
+	if dry || d.err != nil {
+		return out, []string{"nothing is sent"}, d.err
 	}
 	return out, nil, d.store.Send(ctx, out, []store.TraceEvent{{At: time.Now(), Hop: api.HopOperatorSend}})
 }

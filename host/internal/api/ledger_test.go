@@ -397,6 +397,16 @@ func TestSendAndPause(t *testing.T) {
 	}
 }
 
+// TestSendWhileTooMuchWaits refuses what the outbox has no place for.
+func TestSendWhileTooMuchWaits(t *testing.T) {
+	t.Parallel()
+	client := dial(t, daemon{err: store.ErrFull})
+	_, err := client.SendMessage(t.Context(), &hostv1.SendMessageRequest{Platform: "echo", ChannelId: "u", Text: "hello"})
+	if reason(t, err) != "STORE_FULL" || connect.CodeOf(err) != connect.CodeResourceExhausted {
+		t.Error(err)
+	}
+}
+
 // settleSoon sends what comes.
 func settleSoon(t *testing.T, s store.Store) {
 	for {

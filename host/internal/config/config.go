@@ -61,9 +61,11 @@ type Store struct {
 	URL      string // postgres://…, with secrets; empty: a file in the data directory
 	Schema   string // of PostgreSQL
 	Interval bool   // answer before a commit is on disk
-	// What may wait in the inbox.
-	MaxPendingMessages int
-	MaxPendingBytes    int64
+	// What may wait in the inbox, and in the outbox.
+	MaxPendingMessages      int
+	MaxPendingBytes         int64
+	MaxPendingDeliveries    int
+	MaxPendingDeliveryBytes int64
 	// How long what is settled is kept.
 	IDs, Ledger, Bodies, Trace, History time.Duration
 }

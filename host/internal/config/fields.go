@@ -57,6 +57,8 @@ var daemonFields = of(kindDaemon, []Field{
 	{Key: "spec.store.sync", Type: TypeString, Default: "always", Meaning: "always: a webhook is answered when it is on disk and survives a power loss. interval: faster; it survives a crash of the daemon, but a power loss may take the last moments"},
 	{Key: "spec.store.max_pending_messages", Type: TypeInteger, Default: "100000", Meaning: "messages that may wait for an answer; further webhooks get 503, so that the platform sends them again"},
 	{Key: "spec.store.max_pending_bytes", Type: TypeInteger, Default: "1073741824", Meaning: "the same in bytes of what they say"},
+	{Key: "spec.store.max_pending_deliveries", Type: TypeInteger, Default: "100000", Meaning: "answers that may wait to be sent; no further turns are begun then, so that messages wait, and an operator's own messages are refused when nine tenths wait"},
+	{Key: "spec.store.max_pending_delivery_bytes", Type: TypeInteger, Default: "1073741824", Meaning: "the same in bytes of what they say"},
 	{Key: "spec.store.retention", Type: TypeMapping, closed: true, Meaning: "how many days what is settled is kept"},
 	{Key: "spec.store.retention.ids_days", Type: TypeInteger, Default: "30", Meaning: "ids that duplicates are known by, 7 to 3650"},
 	{Key: "spec.store.retention.ledger_days", Type: TypeInteger, Default: "30", Meaning: "messages and deliveries with their attempts, 1 to 3650"},

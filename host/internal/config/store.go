@@ -20,6 +20,9 @@ func (l *loader) readStore(p place) {
 		Interval:           p.child("sync").oneOf("always", "interval") == "interval",
 		MaxPendingMessages: p.child("max_pending_messages").integer(1, math.MaxInt),
 		MaxPendingBytes:    int64(p.child("max_pending_bytes").integer(1<<20, math.MaxInt)),
+
+		MaxPendingDeliveries:    p.child("max_pending_deliveries").integer(1, math.MaxInt),
+		MaxPendingDeliveryBytes: int64(p.child("max_pending_delivery_bytes").integer(1<<20, math.MaxInt)),
 	}
 	s := &l.cfg.Store
 	if s.URL != "" && !strings.HasPrefix(s.URL, "postgres://") && !strings.HasPrefix(s.URL, "postgresql://") {

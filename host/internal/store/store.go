@@ -64,7 +64,8 @@ var ErrNotFound = errors.New("store: no such id")
 // ErrBusy means that the context ended while the write still waited for others; nothing was stored.
 var ErrBusy = errors.New("store: too busy")
 
-// ErrFull means that as much waits as may: nothing was stored. It passes when turns end.
+// ErrFull means that as much waits as may: nothing was stored or taken. It passes when turns end, or when
+// deliveries are sent.
 var ErrFull = errors.New("store: full")
 
 // ErrState means that nothing was changed, since what was asked for makes no sense in the state that the
@@ -128,7 +129,8 @@ type Appended struct {
 // are taken in the order of their arrival.
 type Lanes interface {
 	// Claim takes up to limit lanes of the given kind that have work and no live lease, oldest work
-	// first, and returns the first message of each. What the owner holds already is never claimed again.
+	// first, and returns the first message of each. What the owner holds already is never claimed again. It returns
+	// ErrFull while as many deliveries wait as may; what was claimed before may add to them all the same.
 	Claim(ctx context.Context, owner string, kind LaneKind, limit int, lease time.Duration) ([]Turn, error)
 	// Renew prolongs all leases of the owner, on lanes, accounts and deliveries, to lease from now at least.
 	Renew(ctx context.Context, owner string, lease time.Duration) error
@@ -430,7 +432,8 @@ type Conversation struct {
 // Operator lets people step in. What was done, and the reason, is in the trace.
 type Operator interface {
 	// Send enqueues a delivery that answers nothing, with the beginning of its trace. Its conversation need not
-	// be known. One whose id exists is left alone.
+	// be known. One whose id exists is left alone. It returns ErrFull a little before Claim does, so that answers have
+	// a place.
 	Send(ctx context.Context, d Delivery, trace []TraceEvent) error
 	// Pause keeps the deliveries of an account, or of a whole platform when a.Account is empty, from being
 	// sent. What comes in is still stored and answered; the answers wait. Pausing twice changes the reason.
@@ -448,7 +451,7 @@ type Operator interface {
 	Drop(ctx context.Context, id, reason string) error
 	// Replay has a message that is done answered anew and returns the cause of the new turn, whose answers are
 	// new deliveries. While an earlier replay of it waits or runs, that one is returned. It returns ErrNotFound,
-	// also when the body is forgotten, and ErrState when the message is not done.
+	// also when the body is forgotten, ErrState when the message is not done, and ErrFull as Append does.
 	Replay(ctx context.Context, cause, reason string) (string, error)
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aof-dev/aofd/host/internal/failpoint"
@@ -105,6 +106,7 @@ type Stage struct {
 	until *time.Timer // calls lapsed unless it is put off
 
 	room chan struct{} // for signals
+	full atomic.Bool   // no turns are given out, as too many answers wait
 }
 
 // New returns a stage that does nothing yet.
@@ -206,6 +208,9 @@ func (s *Stage) claim(kind store.LaneKind, free chan struct{}) bool {
 	defer cancel()
 	held := s.tenure()
 	turns, err := s.Lanes.Claim(ctx, s.Owner, kind, n, lease)
+	if s.pressed(err) {
+		return false
+	}
 	if err != nil {
 		if s.work.Err() == nil {
 			s.Logger.Error("no turns could be claimed; tried again in a second", "err", err)
@@ -221,6 +226,20 @@ func (s *Stage) claim(kind store.LaneKind, free chan struct{}) bool {
 		})
 	}
 	return len(turns) == n && len(free) > 0
+}
+
+// pressed reports whether no turns are to begin since too many answers wait to be sent already. It tells the log
+// when that begins and ends.
+func (s *Stage) pressed(err error) bool {
+	full := errors.Is(err, store.ErrFull)
+	switch {
+	case full && s.full.CompareAndSwap(false, true):
+		s.Logger.Warn("no more messages are answered until some of the answers that wait are sent: look at `aofd status`, and whether an account is paused",
+			"err", err)
+	case err == nil && s.full.CompareAndSwap(true, false):
+		s.Logger.Info("messages are answered again")
+	}
+	return full
 }
 
 // renew keeps the leases of everything that this process holds, until the last turn is over.

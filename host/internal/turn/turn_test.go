@@ -29,6 +29,7 @@ type lanes struct {
 	released  []string
 	finishErr []error // of the next calls of Finish
 	noEnqueue bool
+	full      bool // too many answers wait
 	noRenew   bool
 	behind    []store.Turn // what waits behind each turn
 }
@@ -36,6 +37,9 @@ type lanes struct {
 func (l *lanes) Claim(_ context.Context, _ string, k store.LaneKind, n int, _ time.Duration) ([]store.Turn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.full {
+		return nil, store.ErrFull
+	}
 	var got, rest []store.Turn
 	for _, t := range l.waiting {
 		if t.Lane == k && len(got) < n {
@@ -395,6 +399,31 @@ func (c *courtesies) SendSignal(ctx context.Context, platform string, s chat.Cou
 var began = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where synctest's clock begins
 
 // Whoever wrote sees that it is worked on, as long as it is; who gets an answer at once sees that it was read.
+func TestFullOutboxBeginsNoTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lanes{waiting: []store.Turn{claimed("1", nil)}, full: true}
+		set := settings(l, toAgent, says("hi"))
+		var told strings.Builder
+		set.Logger = slog.New(slog.NewTextHandler(&told, nil))
+		s := turn.New(set)
+		s.Start()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if len(l.results) > 0 || strings.Count(told.String(), "no more messages are answered") != 1 {
+			t.Errorf("while it is full: %v, and the log tells:\n%s", l.results, &told)
+		}
+		l.mu.Lock()
+		l.full = false
+		l.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if l.results["p/a/1"].Outcome != store.OutcomeAnswered || !strings.Contains(told.String(), "answered again") {
+			t.Errorf("then: %v, and the log tells:\n%s", l.results, &told)
+		}
+		s.Stop(t.Context())
+	})
+}
+
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -33,7 +33,10 @@ func open(t testing.TB, url, schema string, now func() time.Time) *postgres.Stor
 	t.Helper()
 	s, err := postgres.Open(context.Background(), url, postgres.Options{
 		Logger: slog.New(slog.DiscardHandler), Schema: schema, Now: now, Retry: storetest.Retry,
-		Limits: sqlstore.Limits{Messages: storetest.MaxMessages, Bytes: storetest.MaxBytes},
+		Limits: sqlstore.Limits{
+			Inbox:  sqlstore.Limit{Entries: storetest.MaxMessages, Bytes: storetest.MaxBytes},
+			Outbox: sqlstore.Limit{Entries: storetest.MaxMessages, Bytes: storetest.MaxBytes},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,10 @@ func open(t *testing.T, path string, now func() time.Time) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(context.Background(), path, sqlite.Options{
 		Logger: slog.New(slog.DiscardHandler), Now: now, Retry: storetest.Retry,
-		Limits: sqlstore.Limits{Messages: storetest.MaxMessages, Bytes: storetest.MaxBytes},
+		Limits: sqlstore.Limits{
+			Inbox:  sqlstore.Limit{Entries: storetest.MaxMessages, Bytes: storetest.MaxBytes},
+			Outbox: sqlstore.Limit{Entries: storetest.MaxMessages, Bytes: storetest.MaxBytes},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

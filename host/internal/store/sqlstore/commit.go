@@ -20,7 +20,7 @@ const queued = 1024
 // committer runs operations. All that wait when one transaction has ended share the next one.
 type committer struct {
 	engine  *Engine
-	stored  func(load) // called with what waits more, or less, after each transaction
+	stored  func(pending) // called with what waits more, or less, after each transaction
 	log     *slog.Logger
 	queue   chan *operation
 	writers sync.WaitGroup
@@ -54,7 +54,7 @@ const (
 
 var errClosed = errors.New("store: closed")
 
-func startCommitter(e *Engine, stored func(load), log *slog.Logger) *committer {
+func startCommitter(e *Engine, stored func(pending), log *slog.Logger) *committer {
 	c := &committer{engine: e, stored: stored, log: log, queue: make(chan *operation, queued)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	last := &lastTimes{}

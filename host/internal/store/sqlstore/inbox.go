@@ -50,14 +50,12 @@ type appending struct {
 
 func (s *Store) prepare(in store.Inbound) (*appending, error) {
 	a := &appending{Inbound: in, bodies: make([][]byte, len(in.Messages))}
-	var size load
 	for i, m := range in.Messages {
 		body, err := encode(m.Message)
 		if err != nil {
 			return nil, err
 		}
 		a.bodies[i] = body
-		size.add(1, int64(len(body)))
 		a.keys = append(a.keys, conversationKey(m.Conversation))
 		for _, alias := range m.Aliases {
 			a.keys = append(a.keys, conversationKey(alias))
@@ -77,8 +75,8 @@ func (s *Store) prepare(in store.Inbound) (*appending, error) {
 			return nil, err
 		}
 	}
-	if size.messages > 0 {
-		if err := s.room(size); err != nil {
+	if len(in.Messages) > 0 {
+		if err := s.inboxFull(); err != nil {
 			return nil, err
 		}
 	}
@@ -217,7 +215,7 @@ func (s *Store) file(w *Writer, r row) (seq int64, err error) {
 		return 0, err
 	}
 	w.changed = true
-	w.pending.add(1, int64(len(r.body)))
+	w.pending.in.add(1, int64(len(r.body)))
 	// A lane that is there keeps its head, which is older.
 	_, err = w.Exec(`INSERT INTO lane (conversation, kind, head) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		r.conversation, string(r.lane), seq)

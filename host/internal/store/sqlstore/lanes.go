@@ -13,6 +13,9 @@ import (
 func (s *Store) Claim(
 	ctx context.Context, owner string, kind store.LaneKind, limit int, lease time.Duration,
 ) ([]store.Turn, error) {
+	if err := s.outboxFull(); err != nil {
+		return nil, err
+	}
 	var turns, all []store.Turn
 	err := s.commit.submit(ctx, &operation{
 		run: func(w *Writer) (err error) {
@@ -93,7 +96,7 @@ func done(w *Writer, t store.Turn, o store.Outcome, reason string) error {
 	ok, err := w.insert(`UPDATE message SET outcome = $1, reason = $2, done_at = $3, epoch = $4
 		WHERE seq = $5 AND outcome IS NULL RETURNING size`, []any{string(o), reason, micros(w.now), t.Epoch, t.Seq}, &size)
 	if ok {
-		w.pending.add(-1, -size)
+		w.pending.in.add(-1, -size)
 	}
 	return err
 }

@@ -11,6 +11,9 @@ import (
 
 // Send implements store.Operator.
 func (s *Store) Send(ctx context.Context, d store.Delivery, events []store.TraceEvent) error {
+	if err := s.operatorFull(); err != nil {
+		return err
+	}
 	return s.commit.do(ctx, []string{conversationKey(d.Conversation)}, func(w *Writer) error {
 		known, err := w.Row(`SELECT ordinal FROM delivery WHERE id = $1`, []any{d.ID}, new(int))
 		if known || err != nil {
@@ -116,6 +119,9 @@ func (s *Store) Replay(ctx context.Context, cause, reason string) (string, error
 	}
 	if m.Outcome == "" {
 		return "", fmt.Errorf("%w: the message waits or is being answered", store.ErrState)
+	}
+	if err := s.inboxFull(); err != nil {
+		return "", err
 	}
 	body, err := encode(m.Message)
 	if err != nil {

@@ -19,14 +19,18 @@ func enqueue(w *Writer, deliveries []store.Delivery) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.Exec(`INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id,
+		added, err := w.Exec(`INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id,
 				agent, response, created_at, queued_at, expires_at, state, next_at, bulk, behind)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 'queued', $12, $13, CASE WHEN EXISTS (
 				SELECT 1 FROM delivery o WHERE o.conversation = $6 AND o.state IN ('queued', 'sending')) THEN 1 ELSE 0 END)
 			ON CONFLICT DO NOTHING`,
 			d.ID, d.Cause, d.Ordinal, d.Platform, d.Account, d.Conversation, d.ChannelID, d.Agent, response,
-			micros(d.CreatedAt), micros(d.ExpiresAt), micros(d.NextAt), number(d.Bulk)); err != nil {
+			micros(d.CreatedAt), micros(d.ExpiresAt), micros(d.NextAt), number(d.Bulk))
+		if err != nil {
 			return err
+		}
+		if added > 0 {
+			w.pending.out.add(1, int64(len(response)))
 		}
 		w.changed = true
 	}
@@ -288,9 +292,10 @@ func (s *Store) settle(w *Writer, v store.Settlement) error {
 		attempt--
 	}
 	var before, joined, conversation string
-	ok, err := w.Row(`SELECT message_ids, joined, conversation FROM delivery
+	var size int64
+	ok, err := w.Row(`SELECT message_ids, joined, conversation, length(response) FROM delivery
 		WHERE id = $1 AND attempt = $2 AND state = 'sending'`,
-		[]any{v.DeliveryID, v.Attempt}, &before, &joined, &conversation)
+		[]any{v.DeliveryID, v.Attempt}, &before, &joined, &conversation, &size)
 	if err != nil || !ok {
 		return err // not the current attempt
 	}
@@ -304,6 +309,9 @@ func (s *Store) settle(w *Writer, v store.Settlement) error {
 		WHERE id = $7`,
 		string(v.State), attempt, micros(v.NextAt), string(ids), failure, settled, v.DeliveryID); err != nil {
 		return err
+	}
+	if v.State != store.StateQueued {
+		w.pending.out.add(-1, -size)
 	}
 	var old []string
 	if err := decode([]byte(before), &old); err != nil {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"sync"
 	"time"
@@ -11,44 +12,78 @@ import (
 
 // load is how much waits.
 type load struct {
-	messages int
-	bytes    int64
+	entries int
+	bytes   int64
 }
 
-func (l *load) add(messages int, bytes int64) { l.messages += messages; l.bytes += bytes }
+func (l *load) add(entries int, bytes int64) { l.entries += entries; l.bytes += bytes }
 
-// waits is what waits in the whole store, as far as this process knows: what it stored and finished itself is
-// counted at once, what others did at the next count.
+// over says what passes a limit, or nothing.
+func (l load) over(most Limit) error {
+	switch {
+	case most.Entries > 0 && l.entries >= most.Entries:
+		return fmt.Errorf("%w: %d wait, and %d may", store.ErrFull, l.entries, most.Entries)
+	case most.Bytes > 0 && l.bytes >= most.Bytes:
+		return fmt.Errorf("%w: %d bytes wait, and %d may", store.ErrFull, l.bytes, most.Bytes)
+	}
+	return nil
+}
+
+// pending is what waits: messages without an outcome, and deliveries that are queued or being sent.
+type pending struct{ in, out load }
+
+func (p *pending) add(more pending) {
+	p.in.add(more.in.entries, more.in.bytes)
+	p.out.add(more.out.entries, more.out.bytes)
+}
+
+// waits is what waits in the whole store, as far as this process knows. What it stored, finished and sent itself
+// is counted at once; the rest, such as what other hosts did or what expired, at the next count.
 type waits struct {
 	mu   sync.Mutex
-	load load
+	load pending
+	held load // deliveries that wait for the user
 	// since is what this process did since the count began that is under way.
-	since    load
+	since    pending
 	counting bool
 }
 
-// recountEvery bounds how long what other hosts did goes unseen.
-const recountEvery = time.Second
+const (
+	recountEvery = time.Second // bounds how long what others did goes unseen
+	recountShare = 20          // a count that takes long is made less often, so that it costs this part of a core at most
+	recountMax   = 5 * time.Second
+)
 
-// recount counts what waits, until Close. A database with one writer needs it once.
+// recount counts what waits again and again, until Close.
 func (s *Store) recount() {
-	if s.limits == (Limits{}) {
-		return
+	next := time.NewTimer(recountEvery)
+	defer next.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-next.C:
+		}
+		begin := time.Now()
+		s.count(s.Writers > 1) // what one process knows of its own inbox is exact
+		next.Reset(max(recountEvery, recountShare*time.Since(begin)))
 	}
-	if s.Writers == 1 {
-		s.count(context.Background())
-		return
-	}
-	s.every(recountEvery, s.count)
 }
 
-func (s *Store) count(ctx context.Context) {
+// count counts the outbox and, if asked to, the inbox.
+func (s *Store) count(inbox bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), recountMax)
+	defer cancel()
 	s.waits.mu.Lock()
-	s.waits.since, s.waits.counting = load{}, true
+	s.waits.since, s.waits.counting = pending{}, true
 	s.waits.mu.Unlock()
-	var l load
-	err := s.Reads.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(size), 0) FROM message WHERE outcome IS NULL`).
-		Scan(&l.messages, &l.bytes)
+	var l pending
+	var held load
+	err := s.countOutbox(ctx, &l.out, &held)
+	if err == nil && inbox {
+		err = s.Reads.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(size), 0) FROM message WHERE outcome IS NULL`).
+			Scan(&l.in.entries, &l.in.bytes)
+	}
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
 	s.waits.counting = false
@@ -56,30 +91,76 @@ func (s *Store) count(ctx context.Context) {
 		s.log.Debug("what waits could not be counted; the last count stands", "err", err)
 		return
 	}
-	s.waits.load = l
-	s.waits.load.add(s.waits.since.messages, s.waits.since.bytes)
+	if !inbox {
+		l.in, s.waits.since.in = s.waits.load.in, load{}
+	}
+	s.waits.load, s.waits.held = l, held
+	s.waits.load.add(s.waits.since)
+}
+
+func (s *Store) countOutbox(ctx context.Context, open, held *load) error {
+	rows, err := s.Reads.QueryContext(ctx, `SELECT 0, count(*), coalesce(sum(length(response)), 0) FROM delivery
+			WHERE state IN ('queued', 'sending')
+		UNION ALL SELECT 1, count(*), coalesce(sum(length(response)), 0) FROM delivery WHERE state = 'held'`)
+	return drain(rows, err, func(rows *sql.Rows) error {
+		var which int
+		var l load
+		err := rows.Scan(&which, &l.entries, &l.bytes)
+		if which == 0 {
+			*open = l
+		} else {
+			*held = l
+		}
+		return err
+	})
 }
 
 // stored takes account of a transaction.
-func (s *Store) stored(l load) {
+func (s *Store) stored(p pending) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
-	s.waits.load.add(l.messages, l.bytes)
+	s.waits.load.add(p)
 	if s.waits.counting {
-		s.waits.since.add(l.messages, l.bytes)
+		s.waits.since.add(p)
 	}
 }
 
-// room returns store.ErrFull when so much more is over the limits.
-func (s *Store) room(more load) error {
+// waiting returns what waits now.
+func (s *Store) waiting() (p pending, held load) {
 	s.waits.mu.Lock()
 	defer s.waits.mu.Unlock()
-	have := s.waits.load
-	if s.limits.Messages > 0 && have.messages+more.messages > s.limits.Messages {
-		return fmt.Errorf("%w: %d messages wait, and %d may", store.ErrFull, have.messages, s.limits.Messages)
+	return s.waits.load, s.waits.held
+}
+
+// inboxFull returns store.ErrFull when no more messages are taken. The one that passes a limit still is, so that
+// none is too large to ever be taken.
+func (s *Store) inboxFull() error {
+	p, _ := s.waiting()
+	if err := p.in.over(s.limits.Inbox); err != nil {
+		return fmt.Errorf("messages in the inbox: %w", err)
 	}
-	if s.limits.Bytes > 0 && have.bytes+more.bytes > s.limits.Bytes {
-		return fmt.Errorf("%w: messages with %d bytes wait, and %d may", store.ErrFull, have.bytes, s.limits.Bytes)
+	return nil
+}
+
+// outboxFull returns store.ErrFull when no more answers are to be made. What is held does not count: it may need
+// a message of its user, and so a turn, to get away.
+func (s *Store) outboxFull() error {
+	p, _ := s.waiting()
+	if err := p.out.over(s.limits.Outbox); err != nil {
+		return fmt.Errorf("deliveries in the outbox: %w", err)
+	}
+	return nil
+}
+
+// operatorFull returns store.ErrFull when an operator may send no more: what nobody waits for leaves a tenth of
+// the outbox to answers, and what is held counts.
+func (s *Store) operatorFull() error {
+	p, held := s.waiting()
+	p.out.add(held.entries, held.bytes)
+	most := s.limits.Outbox
+	most.Entries, most.Bytes = most.Entries-most.Entries/10, most.Bytes-most.Bytes/10
+	if err := p.out.over(most); err != nil {
+		return fmt.Errorf("deliveries in the outbox: %w for what an operator sends", err)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/aof-dev/aofd/host/internal/store"
 )
@@ -26,15 +25,19 @@ type Store struct {
 	waits waits
 }
 
-// Limits bound what waits, in messages and in bytes of their bodies; 0 is no limit.
-type Limits struct {
-	Messages int
-	Bytes    int64
+// Limits bound what waits: messages for an answer, and deliveries to be sent.
+type Limits struct{ Inbox, Outbox Limit }
+
+// Limit bounds one queue, in entries and in bytes of what they say; 0 is no limit.
+type Limit struct {
+	Entries int
+	Bytes   int64
 }
 
 // New returns a store on an engine whose database has the current schema. Close ends it, but not the engine.
 func New(e *Engine, l Limits, log *slog.Logger) *Store {
 	s := &Store{Engine: e, log: log, limits: l, stop: make(chan struct{})}
+	s.count(true) // nothing is written meanwhile by this process
 	s.commit = startCommitter(e, s.stored, log)
 	s.keeper.Go(s.recount)
 	return s
@@ -58,7 +61,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.room(load{messages: 1, bytes: 1})
+	return s.inboxFull()
 }
 
 // Close writes what is queued and ends the store.
@@ -68,20 +71,4 @@ func (s *Store) Close() {
 		s.keeper.Wait()
 		s.commit.close()
 	})
-}
-
-// every calls do at once and then again and again, until Close.
-func (s *Store) every(d time.Duration, do func(context.Context)) {
-	tick := time.NewTicker(d)
-	defer tick.Stop()
-	for {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		do(ctx)
-		cancel()
-		select {
-		case <-s.stop:
-			return
-		case <-tick.C:
-		}
-	}
 }

@@ -28,7 +28,7 @@ type Writer struct {
 	writes     int           // statements that changed something
 	changed    bool          // there is new work for some host
 	times      map[way]int64 // when something last came in or went out; written at the end
-	pending    load          // what waits more, or less
+	pending    pending       // what waits more, or less
 }
 
 // begin connects, if need be, and begins a transaction for the operations.
@@ -39,7 +39,7 @@ func (w *Writer) begin(ctx context.Context, batch []*operation) (err error) {
 		w.ctx, w.cancel = context.WithTimeout(ctx, d)
 	}
 	w.inside, w.failed, w.committing, w.changed, w.writes = false, false, false, false, 0
-	w.times, w.pending = nil, load{}
+	w.times, w.pending = nil, pending{}
 	if w.conn == nil {
 		if w.conn, err = w.engine.Connect(w.ctx); err != nil {
 			return fmt.Errorf("store: connect: %w", err)

@@ -445,10 +445,59 @@ func (h *harness) full() {
 	h.finish(h.claim(1)[0])
 	h.ok(h.store.Ping(h.ctx()))
 	h.append(inbound(message("bob", 1)))
-	big := message("eve", 1)
-	big.Text = strings.Repeat("x", MaxBytes)
-	_, err = h.store.Append(h.ctx(), inbound(big))
-	h.is(err, store.ErrFull, "too many bytes")
+}
+
+// large: what passes a limit by itself is taken, since it would come again for ever.
+func (h *harness) large() {
+	var ms []chat.Message
+	for n := range MaxMessages + 1 {
+		ms = append(ms, message("ann", n))
+	}
+	equal(h, "all", len(h.append(inbound(ms...)).New), len(ms))
+	_, err := h.store.Append(h.ctx(), inbound(message("bob", 1)))
+	h.is(err, store.ErrFull, "one more")
+}
+
+func (h *harness) fullOutbox() {
+	answers := func(user string, n int) store.Turn {
+		h.Helper()
+		t := h.turn(user, 1)
+		var ds []store.Delivery
+		for i := range n {
+			ds = append(ds, h.delivery(t, i+1))
+		}
+		h.finish(t, ds...)
+		return t
+	}
+	claim := func() error {
+		_, err := h.store.Claim(h.ctx(), owner, store.LaneTurn, 10, lease)
+		return err
+	}
+	send := func(n int) error {
+		key := fmt.Sprint("operator/", n)
+		return h.store.Send(h.ctx(), store.Delivery{
+			ID: store.DeliveryID(key, 1), Cause: key, Ordinal: 1, Platform: "echo", Account: "acc", Conversation: "c:zoe",
+			ChannelID: "zoe", CreatedAt: h.clock.Now(), Response: chat.Response{Text: "news"}, Bulk: true,
+		}, nil)
+	}
+	h.append(inbound(message("bob", 1)))
+	running := h.claim(1)[0]
+	first := answers("ann", MaxMessages-MaxMessages/10)
+	h.is(send(1), store.ErrFull, "an operator's message, when a tenth is left")
+	h.ok(claim())
+	answers("cem", MaxMessages/10)
+	h.is(claim(), store.ErrFull, "one more turn")
+	h.append(inbound(message("ann", 2)))
+	answer := h.delivery(running, 1)
+	h.finish(running, answer) // it was asked before
+	equal(h, "its answer", h.state(answer.ID), store.StateQueued)
+	d := h.due(1)[0]
+	equal(h, "the oldest", d.Cause, first.Cause)
+	h.settle(d, store.StateSent, "m1")
+	h.is(claim(), store.ErrFull, "with one too many")
+	d = h.due(1)[0]
+	h.settle(d, store.StateSent, "m2")
+	equal(h, "room again", len(h.claim(1)), 1)
 }
 
 func (h *harness) wholeOrNot() {

@@ -42,7 +42,7 @@ func (c *Clock) Add(d time.Duration) {
 // Open returns an empty store with that clock, the limits below and Retry, closed at the end of the test.
 type Open func(t *testing.T, c *Clock) store.Store
 
-// The limits of what waits in the stores that Open returns.
+// The limits of what waits in each of the two queues of the stores that Open returns.
 const (
 	MaxMessages = 1500
 	MaxBytes    = 4 << 20
@@ -102,6 +102,8 @@ func Run(t *testing.T, open Open) {
 		"the trace can be followed":                     (*harness).tail,
 		"a webhook is kept as it came":                  (*harness).webhook,
 		"what waits is bounded":                         (*harness).full,
+		"what waits to be sent is bounded":              (*harness).fullOutbox,
+		"one that passes a limit is taken":              (*harness).large,
 		"a webhook is stored whole or not at all":       (*harness).wholeOrNot,
 		"what nobody waits for goes last":               (*harness).bulk,
 		"an account that rests is left alone":           (*harness).rests,

@@ -206,6 +206,7 @@ type HostServiceClient interface {
 	//	no such conversation          | NOT_FOUND           | UNKNOWN_ID        | checks the key
 	//	the platform is not set up    | FAILED_PRECONDITION | UNKNOWN_PLATFORM  | configures it
 	//	the account is not set up     | FAILED_PRECONDITION | UNKNOWN_ACCOUNT   | takes one that GetStatus names
+	//	too much waits to be sent     | RESOURCE_EXHAUSTED  | STORE_FULL        | tries again later, with the same key
 	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again, with the same key
 	//	waiting took too long         | DEADLINE_EXCEEDED   | STILL_WAITING     | looks at the delivery later
 	SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error)
@@ -710,6 +711,7 @@ type HostServiceHandler interface {
 	//	no such conversation          | NOT_FOUND           | UNKNOWN_ID        | checks the key
 	//	the platform is not set up    | FAILED_PRECONDITION | UNKNOWN_PLATFORM  | configures it
 	//	the account is not set up     | FAILED_PRECONDITION | UNKNOWN_ACCOUNT   | takes one that GetStatus names
+	//	too much waits to be sent     | RESOURCE_EXHAUSTED  | STORE_FULL        | tries again later, with the same key
 	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again, with the same key
 	//	waiting took too long         | DEADLINE_EXCEEDED   | STILL_WAITING     | looks at the delivery later
 	SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error)
