@@ -346,7 +346,7 @@ type Journal interface {
 	TraceAfter(ctx context.Context, after int64, limit int) (events []TraceEvent, last int64, err error)
 	// Webhook returns what came over the wire with a message, by its cause, or ErrNotFound.
 	Webhook(ctx context.Context, cause string) (chat.Request, error)
-	// Backlog counts what waits and what failed.
+	// Backlog counts what waits and what failed. It is cheap; from 10,000 of a kind on it may be a little behind.
 	Backlog(ctx context.Context) (Backlog, error)
 	// LastTimes returns when the last message of each platform came in and went out.
 	LastTimes(ctx context.Context) (map[string]Times, error)

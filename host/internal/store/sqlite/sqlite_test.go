@@ -60,6 +60,24 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// TestLongBacklog: what is not counted each time is told all the same.
+func TestLongBacklog(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "aofd.db"), nil)
+	var in store.Inbound
+	for n := range 12_000 {
+		in.Messages = append(in.Messages, store.InboundMessage{
+			Message:      chat.Message{ID: fmt.Sprint(n), Platform: "echo", Account: "acc", ChannelID: "ann", User: chat.User{ID: "ann"}},
+			Conversation: "c", Lane: store.LaneTurn,
+		})
+	}
+	if _, err := s.Append(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := s.Backlog(t.Context()); err != nil || b.InboxPending != len(in.Messages) {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
 func TestSecondProcessIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "aofd.db")
 	s := open(t, path, nil)

@@ -60,19 +60,6 @@ func (s *Store) History(ctx context.Context, conversation, agent string, n int) 
 	return out, err
 }
 
-// Backlog implements store.Journal.
-func (s *Store) Backlog(ctx context.Context) (b store.Backlog, err error) {
-	err = s.Reads.QueryRowContext(ctx, `SELECT
-		(SELECT count(*) FROM message WHERE outcome IS NULL),
-		(SELECT count(*) FROM lane WHERE owner <> '' AND lease_until > $1),
-		(SELECT count(*) FROM delivery WHERE state = 'queued') + (SELECT count(*) FROM delivery WHERE state = 'sending'),
-		(SELECT count(*) FROM delivery WHERE state = 'held'),
-		(SELECT count(*) FROM delivery WHERE state = 'unknown'),
-		(SELECT count(*) FROM delivery WHERE state = 'failed')`, micros(s.Now())).
-		Scan(&b.InboxPending, &b.TurnsRunning, &b.OutboxPending, &b.OutboxHeld, &b.OutboxUnknown, &b.OutboxFailed)
-	return b, err
-}
-
 // LastTimes implements store.Journal.
 func (s *Store) LastTimes(ctx context.Context) (map[string]store.Times, error) {
 	out := map[string]store.Times{}

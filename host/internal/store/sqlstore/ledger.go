@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,6 +176,9 @@ func (s *Store) Deliveries(ctx context.Context, f store.Filter) (out []store.Del
 	w.equal("d.conversation", f.Conversation)
 	w.equal("d.cause", f.Cause)
 	anyOf(&w, "d.state", f.States)
+	if len(f.States) > 0 && !slices.ContainsFunc(f.States, ordinary) {
+		w.conditions = append(w.conditions, "d."+exceptional)
+	}
 	w.search(f.Search, []string{s.Said, "d.error", "d.agent"}, []string{"d.id", "d.channel_id", "d.cause", "d.conversation"})
 	var seqs []int64
 	size := sizeOf(f)
@@ -189,6 +193,15 @@ func (s *Store) Deliveries(ctx context.Context, f store.Filter) (out []store.Del
 	})
 	out, next = page(out, seqs, size)
 	return out, next, err
+}
+
+// exceptional holds for a delivery in one of the states that few are in. An index has them; SQLite takes it for a
+// condition that says so literally only, and would walk the whole ledger otherwise.
+const exceptional = `state NOT IN ('queued', 'sent', 'delivered', 'read')`
+
+// ordinary is the reverse.
+func ordinary(s store.DeliveryState) bool {
+	return slices.Contains([]store.DeliveryState{store.StateQueued, store.StateSent, store.StateDelivered, store.StateRead}, s)
 }
 
 // Attempts implements store.Ledger.
@@ -249,9 +262,11 @@ func (s *Store) Loads(ctx context.Context, platform string, open time.Time) (map
 			return err
 		})
 	}
-	if err := count(`SELECT account, count(*) FROM delivery WHERE platform = $1 AND state IN ('queued', 'sending', 'held')
-		GROUP BY account`, []any{platform}, func(l *store.Load, n int) { l.Pending = n }); err != nil {
-		return nil, err
+	for _, pending := range []string{`state IN ('queued', 'sending')`, `state = 'held' AND ` + exceptional} {
+		if err := count(`SELECT account, count(*) FROM delivery WHERE platform = $1 AND `+pending+` GROUP BY account`,
+			[]any{platform}, func(l *store.Load, n int) { l.Pending += n }); err != nil {
+			return nil, err
+		}
 	}
 	return out, count(`SELECT account, count(*) FROM conversation WHERE platform = $1 AND canonical = ''
 		AND last_inbound_at >= $2 GROUP BY account`, []any{platform, micros(open)},

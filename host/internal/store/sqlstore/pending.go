@@ -43,6 +43,8 @@ type waits struct {
 	mu   sync.Mutex
 	load pending
 	held load // deliveries that wait for the user
+	// ended is how many deliveries are unknown, and how many failed.
+	ended struct{ unknown, failed int }
 	// since is what this process did since the count began that is under way.
 	since    pending
 	counting bool
@@ -78,8 +80,8 @@ func (s *Store) count(inbox bool) {
 	s.waits.since, s.waits.counting = pending{}, true
 	s.waits.mu.Unlock()
 	var l pending
-	var held load
-	err := s.countOutbox(ctx, &l.out, &held)
+	var held, unknown, failed load
+	err := s.countOutbox(ctx, &l.out, &held, &unknown, &failed)
 	if err == nil && inbox {
 		err = s.Reads.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(size), 0) FROM message WHERE outcome IS NULL`).
 			Scan(&l.in.entries, &l.in.bytes)
@@ -95,22 +97,22 @@ func (s *Store) count(inbox bool) {
 		l.in, s.waits.since.in = s.waits.load.in, load{}
 	}
 	s.waits.load, s.waits.held = l, held
+	s.waits.ended.unknown, s.waits.ended.failed = unknown.entries, failed.entries
 	s.waits.load.add(s.waits.since)
 }
 
-func (s *Store) countOutbox(ctx context.Context, open, held *load) error {
+// countOutbox counts deliveries: those that are queued or being sent, and the others by state.
+func (s *Store) countOutbox(ctx context.Context, into ...*load) error {
 	rows, err := s.Reads.QueryContext(ctx, `SELECT 0, count(*), coalesce(sum(length(response)), 0) FROM delivery
 			WHERE state IN ('queued', 'sending')
-		UNION ALL SELECT 1, count(*), coalesce(sum(length(response)), 0) FROM delivery WHERE state = 'held'`)
+		UNION ALL SELECT 1, count(*), coalesce(sum(length(response)), 0) FROM delivery WHERE state = 'held' AND `+exceptional+`
+		UNION ALL SELECT 2, count(*), 0 FROM delivery WHERE state = 'unknown' AND `+exceptional+`
+		UNION ALL SELECT 3, count(*), 0 FROM delivery WHERE state = 'failed' AND `+exceptional)
 	return drain(rows, err, func(rows *sql.Rows) error {
 		var which int
 		var l load
 		err := rows.Scan(&which, &l.entries, &l.bytes)
-		if which == 0 {
-			*open = l
-		} else {
-			*held = l
-		}
+		*into[which] = l
 		return err
 	})
 }
@@ -163,4 +165,33 @@ func (s *Store) operatorFull() error {
 		return fmt.Errorf("deliveries in the outbox: %w for what an operator sends", err)
 	}
 	return nil
+}
+
+// countMost is how many of a kind Backlog counts itself.
+const countMost = 10_000
+
+// Backlog implements store.Journal. It is asked for again and again, so it walks no long queue: of what there is
+// more than countMost, it tells what is known of it without counting.
+func (s *Store) Backlog(ctx context.Context) (b store.Backlog, err error) {
+	s.waits.mu.Lock()
+	p, held, ended := s.waits.load, s.waits.held, s.waits.ended
+	s.waits.mu.Unlock()
+	count := func(of string) string { return `(SELECT count(*) FROM (SELECT 1 FROM ` + of + ` LIMIT $1) AS first)` }
+	err = s.Reads.QueryRowContext(ctx, `SELECT `+
+		count(`message WHERE outcome IS NULL`)+`, `+
+		count(`delivery WHERE state IN ('queued', 'sending')`)+`, `+
+		count(`delivery WHERE state = 'held' AND `+exceptional)+`, `+
+		count(`delivery WHERE state = 'unknown' AND `+exceptional)+`, `+
+		count(`delivery WHERE state = 'failed' AND `+exceptional)+`,
+		(SELECT count(*) FROM lane WHERE owner <> '' AND lease_until > $2)`, countMost, micros(s.Now())).
+		Scan(&b.InboxPending, &b.OutboxPending, &b.OutboxHeld, &b.OutboxUnknown, &b.OutboxFailed, &b.TurnsRunning)
+	for known, n := range map[*int]int{
+		&b.InboxPending: p.in.entries, &b.OutboxPending: p.out.entries, &b.OutboxHeld: held.entries,
+		&b.OutboxUnknown: ended.unknown, &b.OutboxFailed: ended.failed,
+	} {
+		if *known == countMost {
+			*known = max(countMost, n)
+		}
+	}
+	return b, err
 }
