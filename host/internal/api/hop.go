@@ -133,7 +133,7 @@ func level(e store.TraceEvent) string {
 		switch {
 		case says(string(store.OutcomeFailed)):
 			return "error"
-		case says(string(store.OutcomeRefused)):
+		case says(string(store.OutcomeRefused), string(store.OutcomeInterrupted)):
 			return "warning"
 		}
 	}

@@ -162,8 +162,8 @@ func (s *Stage) conclude(t store.Turn, p Plan, end chat.Event) store.Result {
 		}
 		return r
 	case end.Interrupt != nil:
-		r := s.failed(t, "This agent asks for an approval, which this daemon cannot give.", "INTERRUPT_UNSUPPORTED",
-			"the agent interrupted its run; approvals are not available in this version")
+		r := s.apology(t, store.OutcomeInterrupted, "This agent asks for an approval, which this daemon cannot give.",
+			"INTERRUPT_UNSUPPORTED", "the agent interrupted its run; approvals are not available in this version")
 		r.Trace = []store.TraceEvent{{At: time.Now(), Hop: store.HopInterrupt, Detail: "it asks for an approval"}}
 		return r
 	case end.Error != nil:
@@ -177,15 +177,20 @@ func (s *Stage) answer(t store.Turn, o store.Outcome, reason string, resp chat.R
 	return store.Result{Outcome: o, Reason: reason, Deliveries: []store.Delivery{s.delivery(t, slotAnswer, resp)}}
 }
 
-// failed tells the user one clear sentence; the reference leads the operator to the reason.
+// failed ends a turn that went wrong.
 func (s *Stage) failed(t store.Turn, userText, code, detail string) store.Result {
+	return s.apology(t, store.OutcomeFailed, userText, code, detail)
+}
+
+// apology tells the user one clear sentence; the reference leads the operator to the reason.
+func (s *Stage) apology(t store.Turn, o store.Outcome, userText, code, detail string) store.Result {
 	why := strings.TrimSuffix(code+": "+detail, ": ")
 	if userText == "" {
 		userText = "Something went wrong"
 	}
 	ref := store.Reference(t.Cause)
 	userText = strings.TrimSuffix(userText, ".") + " (ref " + ref + ")."
-	return s.answer(t, store.OutcomeFailed, why+" (ref "+ref+")", chat.Response{Status: chat.StatusError, Text: userText})
+	return s.answer(t, o, why+" (ref "+ref+")", chat.Response{Status: chat.StatusError, Text: userText})
 }
 
 // silent ends a turn without an answer; the reason stays visible.

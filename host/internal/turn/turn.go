@@ -335,10 +335,10 @@ func (s *Stage) handle(held context.Context, t store.Turn, free chan struct{}) {
 	}
 }
 
-// report logs how a turn ended. A failed one is for the operator to look at.
+// report logs how a turn ended. One that failed or was interrupted is for the operator to look at.
 func report(log *slog.Logger, t store.Turn, r store.Result, took time.Duration) {
 	level := slog.LevelInfo
-	if r.Outcome == store.OutcomeFailed {
+	if r.Outcome == store.OutcomeFailed || r.Outcome == store.OutcomeInterrupted {
 		level = slog.LevelWarn
 	}
 	attrs := []any{"outcome", r.Outcome, "ref", store.Reference(t.Cause), "took", took.Round(time.Millisecond)}

@@ -186,7 +186,7 @@ func TestOutcomes(t *testing.T) {
 		},
 		{"interrupted", nil, toAgent, func(context.Context, chat.Run, func(chat.Event)) chat.Event {
 			return chat.Event{Interrupt: &chat.Interrupt{}}
-		}, store.OutcomeFailed, "approval", "INTERRUPT_UNSUPPORTED", true},
+		}, store.OutcomeInterrupted, "approval", "INTERRUPT_UNSUPPORTED", true},
 		{"agent without an end", nil, toAgent, func(context.Context, chat.Run, func(chat.Event)) chat.Event {
 			return chat.Event{}
 		}, store.OutcomeFailed, "Something went wrong", "NO_END", true},
