@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -212,22 +213,28 @@ func (s *Store) settleAll(
 ) (n int, err error) {
 	type open struct {
 		brief
-		conversation, state string
+		conversation, state, joined string
 
 		attempt int
 	}
 	var found []open
-	err = w.each(`SELECT id, cause, conversation, state, attempt FROM delivery WHERE `+which, args, func(rows *sql.Rows) error {
+	err = w.each(`SELECT id, cause, conversation, state, joined, attempt FROM delivery WHERE `+which, args, func(rows *sql.Rows) error {
 		var d open
-		err := rows.Scan(&d.id, &d.cause, &d.conversation, &d.state, &d.attempt)
+		err := rows.Scan(&d.id, &d.cause, &d.conversation, &d.state, &d.joined, &d.attempt)
 		found = append(found, d)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	// In order, so that two hosts do not wait for each other; the database would read all deliveries for it.
-	slices.SortFunc(found, func(a, b open) int { return strings.Compare(a.id, b.id) })
+	// In one order, so that two hosts do not wait for each other; the database would read all deliveries for it. What
+	// was joined comes before what it was joined to: once that one is tried again, its receipts are of an earlier try.
+	slices.SortFunc(found, func(a, b open) int {
+		return cmp.Or(
+			strings.Compare(cmp.Or(a.joined, a.id), cmp.Or(b.joined, b.id)),
+			strings.Compare(b.joined, a.joined), strings.Compare(a.id, b.id),
+		)
+	})
 	for _, d := range found {
 		if err := w.lock(conversationKey(d.conversation), deliveryKey(d.id)); err != nil {
 			return n, err

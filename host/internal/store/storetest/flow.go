@@ -177,6 +177,20 @@ func (h *harness) joinedAfterFailure() {
 	again("a third time")
 }
 
+// joinedAndLost: the platform reports that the message failed in which several went out, before the loss of its
+// sender is noticed. That is of all of them, in whatever order they are looked at.
+func (h *harness) joinedAndLost() {
+	first, ids := h.join("ann", 3)
+	r := receipt("r1", "m1", first.ID, chat.ReceiptFailed)
+	r.Error = &chat.DeliveryError{Reason: chat.ReasonUpstreamError, Message: "later"}
+	h.receive(r)
+	equal(h, "while it is sent", h.states(ids), []store.DeliveryState{store.StateSending, store.StateSending, store.StateSending})
+	h.clock.Add(lease)
+	_, err := h.store.ClaimDeliveries(h.ctx(), "host-2", 10, lease)
+	h.ok(err)
+	equal(h, "then", h.states(ids), []store.DeliveryState{store.StateQueued, store.StateQueued, store.StateQueued})
+}
+
 func (h *harness) joinsWhatFits() {
 	ids := h.queue("ann", 4)
 	first := h.due(1)[0]

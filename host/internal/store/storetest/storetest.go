@@ -112,6 +112,7 @@ func Run(t *testing.T, open Open) {
 		"what was joined in vain goes by itself":        (*harness).joinedInVain,
 		"a receipt speaks for all that was joined":      (*harness).joinedUnknown,
 		"an earlier failure is not of what was joined":  (*harness).joinedAfterFailure,
+		"a failure reaches what was joined and lost":    (*harness).joinedAndLost,
 		"only what fits is joined":                      (*harness).joinsWhatFits,
 		"what failed later is tried again":              (*harness).failedLater,
 		"a failure says nothing about the next try":     (*harness).failedThenLost,
