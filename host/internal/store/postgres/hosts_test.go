@@ -347,7 +347,7 @@ func (p *proxy) forward(up, c net.Conn, deaf *atomic.Bool) {
 		}
 		switch {
 		case !p.breaks.Load():
-		case bytes.Contains(buf[:n], []byte("COMMIT\x00")) && rand.N(6) == 0:
+		case bytes.Contains(buf[:n], []byte("\x00aofd_commit\x00")) && rand.N(6) == 0:
 			deaf.Store(true)
 			p.commits.Add(1)
 		case rand.N(200) == 0:

@@ -114,7 +114,7 @@ func Open(ctx context.Context, url string, o Options) (s *Store, err error) {
 	s.hints = listen(s)
 	s.Store = sqlstore.New(&sqlstore.Engine{
 		Reads: s.reads, Committed: o.Committed, Connect: s.writes.Conn, Writers: writers, Batch: batched, Deadline: patient,
-		Begin: s.begin, Commit: commit, Lock: s.lock, Now: s.clock, Text: text,
+		Begin: s.begin, Send: send, Lock: s.lock, Now: s.clock, Text: text,
 		Skip: " FOR UPDATE OF d SKIP LOCKED", Settled: "tx < pg_snapshot_xmin(pg_current_snapshot())",
 		Gone: gone, Again: again, Wrote: s.hints.give,
 		// A cast to JSON would fail for a text with a zero character in it.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -46,18 +47,65 @@ func (s *Store) begin(w *sqlstore.Writer, keys []string) (now time.Time, err err
 	return now, nil
 }
 
-func commit(w *sqlstore.Writer) error {
+// send runs statements in one round trip, and commits after them if that is wanted. After one that failed the
+// server runs none, nor does it commit.
+func send(w *sqlstore.Writer, statements []*sqlstore.Statement, commit bool) error {
 	return w.Raw(func(c any) error {
-		return c.(*stdlib.Conn).Conn().PgConn().Exec(w.Context(), `COMMIT`).Close()
+		conn := c.(*stdlib.Conn).Conn()
+		var batch pgx.Batch
+		for _, s := range statements {
+			batch.Queue(s.Query, s.Args...)
+		}
+		if commit {
+			if _, err := conn.Prepare(w.Context(), committing, `COMMIT`); err != nil { // once for each connection
+				return err
+			}
+			batch.Queue(committing)
+		}
+		results := conn.SendBatch(w.Context(), &batch)
+		for _, s := range statements {
+			if s.Err = read(results, s); s.Err != nil {
+				_ = results.Close() // it is the same error
+				return s.Err
+			}
+		}
+		if commit {
+			if tag, err := results.Exec(); err == nil && tag.String() != "COMMIT" {
+				return errors.Join(fmt.Errorf("the database answered %q to a commit", tag), results.Close())
+			}
+		}
+		return results.Close()
 	})
 }
 
-// lock adds keys to those of the transaction. They come in no order, so two transactions may wait for each
-// other: the database ends one of them, and it is repeated.
-func (s *Store) lock(w *sqlstore.Writer, keys []string) error {
-	return w.Raw(func(c any) error {
-		return c.(*stdlib.Conn).Conn().PgConn().Exec(w.Context(), s.locking(keys)).Close()
-	})
+// committing is the name of the statement that commits.
+const committing = "aofd_commit"
+
+// read reads what became of a statement.
+func read(results pgx.BatchResults, s *sqlstore.Statement) error {
+	if s.Scan == nil {
+		tag, err := results.Exec()
+		s.Changed = tag.RowsAffected()
+		return err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := s.Scan(rows); err != nil {
+			return err
+		}
+		s.Changed++
+	}
+	return rows.Err()
+}
+
+// lock is a statement that adds keys to those of a transaction. They come in no order, so two transactions may wait
+// for each other: the database ends one of them, and it is repeated.
+func (s *Store) lock(keys []string) (query string, args []any) {
+	return `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) k`, []any{s.numbers(keys)}
 }
 
 // locking is a statement that takes a lock for each key until the transaction ends. All transactions take them
@@ -66,14 +114,9 @@ func (s *Store) locking(keys []string) string {
 	if len(keys) == 0 {
 		return ""
 	}
-	ids := make([]int64, len(keys))
-	for i, k := range keys {
-		ids[i] = hash(s.schema + "\x00" + k)
-	}
-	slices.Sort(ids)
 	var b strings.Builder
 	b.WriteString(`SELECT pg_advisory_xact_lock(k) FROM unnest(ARRAY[`)
-	for i, id := range slices.Compact(ids) {
+	for i, id := range s.numbers(keys) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
@@ -81,6 +124,16 @@ func (s *Store) locking(keys []string) string {
 	}
 	b.WriteString(`]::bigint[]) k; `)
 	return b.String()
+}
+
+// numbers are keys as the database locks them, sorted.
+func (s *Store) numbers(keys []string) []int64 {
+	ids := make([]int64, len(keys))
+	for i, k := range keys {
+		ids[i] = hash(s.schema + "\x00" + k)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // hash is a key as the number that the database locks by. Two keys with the same number only wait for each

@@ -146,6 +146,7 @@ func (c *committer) loop(w *Writer) {
 // commit runs a batch in one transaction. When an operation fails, the others are run again without it.
 func (c *committer) commit(w *Writer, batch []*operation) {
 	batch = slices.DeleteFunc(batch, func(op *operation) bool { return !op.state.CompareAndSwap(waiting, running) })
+	w.tangles = 0
 	unsure := false // a transaction whose end is not known may have been committed
 	for tries := 0; len(batch) > 0; tries++ {
 		results, err := c.attempt(w, batch, unsure)
@@ -191,36 +192,23 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 		w.rollback(c.log)
 		return results, c.final(err)
 	}
-	for i, op := range batch {
-		if op.state.Load() == left && (op.undo == nil || !unsure) {
-			results[i] = store.ErrBusy // while the database could not be reached
-			continue
-		}
-		before := w.writes
-		err := w.run(op, unsure)
-		if err == nil {
-			continue
-		}
-		if w.writes == before && !w.failed {
-			results[i] = err // it did nothing, so the others are not concerned
-			continue
-		}
+	spoiler, err := w.work(batch, unsure, results)
+	if err == nil {
+		spoiler, err = w.commit()
+	}
+	if err != nil {
 		w.rollback(c.log)
-		if w.failed && (w.gone(err) || c.engine.Again != nil && c.engine.Again(err)) {
-			return make([]error, len(batch)), err
+		if w.tangles < conflicts && (errors.Is(err, errEntangled) || errors.Is(err, errRace)) {
+			w.tangles++
+			return undone(batch), nil
 		}
-		if final := c.final(err); final != err {
+		whole := spoiler == nil || w.failed && (w.gone(err) || c.engine.Again != nil && c.engine.Again(err))
+		if final := c.final(err); whole || final != err {
 			return make([]error, len(batch)), final
 		}
-		for j := range results {
-			results[j] = errAgain
-		}
-		results[i] = err
+		results = undone(batch)
+		results[spoiler.index] = err
 		return results, nil
-	}
-	if err := w.commit(); err != nil {
-		w.rollback(c.log)
-		return make([]error, len(batch)), c.final(fmt.Errorf("store: commit: %w", err))
 	}
 	if c.engine.Committed != nil {
 		c.engine.Committed(len(batch), time.Since(begin))
@@ -230,6 +218,15 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 		c.engine.Wrote()
 	}
 	return results, nil
+}
+
+// undone are the results of a transaction that is to be repeated.
+func undone(batch []*operation) []error {
+	results := make([]error, len(batch))
+	for i := range results {
+		results[i] = errAgain
+	}
+	return results
 }
 
 // final ends all writing when err demands it, and returns what is to be said of it: err otherwise.

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -107,7 +106,7 @@ func stranger(w *Writer, m store.InboundMessage, key, user string) (bool, error)
 // other keys. A turn of it that runs is void and will be taken again.
 func vacate(w *Writer, key, canonical string) error {
 	if canonical != "" {
-		_, err := w.Exec(`DELETE FROM conversation WHERE key = $1`, key)
+		err := w.later(`DELETE FROM conversation WHERE key = $1`, key)
 		return err
 	}
 	var seq int64
@@ -128,7 +127,7 @@ func vacate(w *Writer, key, canonical string) error {
 		`UPDATE choice SET conversation = $2 WHERE conversation = $1`,
 		`UPDATE history SET conversation = $2 WHERE conversation = $1`,
 	} {
-		if _, err := w.Exec(query, key, former); err != nil {
+		if err := w.later(query, key, former); err != nil {
 			return err
 		}
 	}
@@ -149,7 +148,7 @@ func unite(w *Writer, m store.InboundMessage, key, alias string) (string, error)
 		return key, err
 	case !found:
 		c := m.Message
-		_, err := w.Exec(`INSERT INTO conversation (key, canonical, platform, account, channel_id, thread_id, user_id,
+		err := w.later(`INSERT INTO conversation (key, canonical, platform, account, channel_id, thread_id, user_id,
 				user_name, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 			alias, key, c.Platform, c.Account, c.ChannelID, c.ThreadID, c.User.ID, nameOf(c.User), micros(w.now))
@@ -164,7 +163,7 @@ func unite(w *Writer, m store.InboundMessage, key, alias string) (string, error)
 			return key, err
 		}
 		if !same(m.Message, user) { // the id is somebody else's now
-			_, err := w.Exec(`UPDATE conversation SET canonical = $1 WHERE key = $2`, key, alias)
+			err := w.later(`UPDATE conversation SET canonical = $1 WHERE key = $2`, key, alias)
 			return key, err
 		}
 		return unite(w, m, key, canonical)
@@ -180,7 +179,7 @@ func unite(w *Writer, m store.InboundMessage, key, alias string) (string, error)
 	if seq < own {
 		older, newer = alias, key
 	}
-	_, err = w.Exec(`UPDATE conversation SET canonical = $1 WHERE key = $2 OR canonical = $2`, older, newer)
+	err = w.later(`UPDATE conversation SET canonical = $1 WHERE key = $2 OR canonical = $2`, older, newer)
 	return older, err
 }
 
@@ -199,7 +198,7 @@ func same(m chat.Message, user string) bool {
 func (s *Store) unhold(w *Writer, conversation, channel string) error {
 	var found []brief
 	err := w.each(`SELECT id, cause FROM delivery WHERE conversation = $1 AND state = 'held' ORDER BY seq`,
-		[]any{conversation}, func(rows *sql.Rows) error {
+		[]any{conversation}, func(rows Row) error {
 			var d brief
 			err := rows.Scan(&d.id, &d.cause)
 			found = append(found, d)
@@ -209,7 +208,7 @@ func (s *Store) unhold(w *Writer, conversation, channel string) error {
 		return err
 	}
 	for _, d := range found {
-		if _, err := w.Exec(`UPDATE delivery SET state = 'queued', next_at = 0, behind = 0, joined = '',
+		if err := w.later(`UPDATE delivery SET state = 'queued', next_at = 0, behind = 0, joined = '',
 			channel_id = CASE WHEN $2 = '' THEN channel_id ELSE $2 END WHERE id = $1 AND state = 'held'`, d.id, channel); err != nil {
 			return err
 		}
@@ -219,7 +218,7 @@ func (s *Store) unhold(w *Writer, conversation, channel string) error {
 			return err
 		}
 	}
-	_, err = w.Exec(`UPDATE conversation SET held = 0 WHERE key = $1`, conversation)
+	err = w.later(`UPDATE conversation SET held = 0 WHERE key = $1`, conversation)
 	return err
 }
 

@@ -25,8 +25,14 @@ type Engine struct {
 	Begin func(w *Writer, keys []string) (time.Time, error)
 	// Commit ends it.
 	Commit func(w *Writer) error
-	// Lock adds keys to those of the transaction; nil where Begin shuts out all others.
-	Lock func(w *Writer, keys []string) error
+	// Send runs statements in their order, in one round trip, and commits after them if commit says so. It sets
+	// what became of each, up to the first one that failed, and returns an error when one did or when the commit
+	// did. It is for databases to which a round trip takes long; it replaces Commit there. Statements run one at a
+	// time, as they come, where it is nil.
+	Send func(w *Writer, statements []*Statement, commit bool) error
+	// Lock returns a statement that adds keys to those of the transaction; nil where Begin shuts out all others.
+	// It is for engines with Send.
+	Lock func(keys []string) (query string, args []any)
 	// Now is that clock, nearly, for what is only read.
 	Now func() time.Time
 	// Skip is what follows a SELECT that claims rows of the table d, so that two claims do not wait for each

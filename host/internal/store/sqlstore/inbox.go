@@ -217,7 +217,7 @@ func (s *Store) file(w *Writer, r row) (seq int64, err error) {
 	w.changed = true
 	w.pending.in.add(1, int64(len(r.body)))
 	// A lane that is there keeps its head, which is older.
-	_, err = w.Exec(`INSERT INTO lane (conversation, kind, head) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+	err = w.later(`INSERT INTO lane (conversation, kind, head) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		r.conversation, string(r.lane), seq)
 	return seq, err
 }
@@ -269,7 +269,7 @@ func notices(w *Writer, notices []chat.Notice) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.Exec(`INSERT INTO notice (id, platform, account, body, stored_at) VALUES ($1, $2, $3, $4, $5)
+		if err := w.later(`INSERT INTO notice (id, platform, account, body, stored_at) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT DO NOTHING`, n.ID, n.Platform, n.Account, body, micros(w.now)); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/aof-dev/aofd/host/internal/store"
@@ -34,7 +33,7 @@ func join(
 	}
 	full := false
 	err = w.each(deliveries+` WHERE d.conversation = $1 AND d.seq > $2 AND d.state IN ('queued', 'sending')
-		ORDER BY d.seq LIMIT $3`, []any{first.Conversation, seq, limit}, func(rows *sql.Rows) error {
+		ORDER BY d.seq LIMIT $3`, []any{first.Conversation, seq, limit}, func(rows Row) error {
 		d, _, err := scanDelivery(rows)
 		waits := d.State == store.StateQueued && !d.NextAt.After(w.now) && (d.ExpiresAt.IsZero() || d.ExpiresAt.After(w.now))
 		if full = full || err != nil || !waits || !fits(d); !full {
@@ -46,7 +45,7 @@ func join(
 		d := &out[i]
 		d.State, d.Attempt = store.StateSending, d.Attempt+1
 		if err == nil {
-			_, err = w.Exec(`UPDATE delivery SET state = 'sending', attempt = $1, owner = $2, sent_by = $2, lease_until = $3,
+			err = w.later(`UPDATE delivery SET state = 'sending', attempt = $1, owner = $2, sent_by = $2, lease_until = $3,
 				claimed_at = $4, joined = $5 WHERE id = $6`, d.Attempt, owner, until, micros(w.now), first.ID, d.ID)
 		}
 	}
@@ -58,7 +57,7 @@ func join(
 func (s *Store) settleJoined(w *Writer, v store.Settlement) error {
 	var found []store.Delivery
 	err := w.each(deliveries+` WHERE d.joined = $1 AND d.joined <> '' AND d.state = 'sending' ORDER BY d.seq`, []any{v.DeliveryID},
-		func(rows *sql.Rows) error {
+		func(rows Row) error {
 			d, _, err := scanDelivery(rows)
 			found = append(found, d)
 			return err
@@ -78,7 +77,7 @@ func (s *Store) settleJoined(w *Writer, v store.Settlement) error {
 		case store.StateSent, store.StateUnknown, store.StateHeld:
 		default:
 			own.State, own.Deferred, own.MessageIDs, own.Error = store.StateQueued, true, nil, nil
-			if _, err := w.Exec(`UPDATE delivery SET joined = '' WHERE id = $1`, d.ID); err != nil {
+			if err := w.later(`UPDATE delivery SET joined = '' WHERE id = $1`, d.ID); err != nil {
 				return err
 			}
 		}
@@ -95,7 +94,7 @@ func (s *Store) settleJoined(w *Writer, v store.Settlement) error {
 
 // joinedWith returns the deliveries that went out in one message with one.
 func joinedWith(w *Writer, id string) (ids []string, err error) {
-	err = w.each(`SELECT id FROM delivery WHERE joined = $1 AND joined <> '' ORDER BY id`, []any{id}, func(rows *sql.Rows) error {
+	err = w.each(`SELECT id FROM delivery WHERE joined = $1 AND joined <> '' ORDER BY id`, []any{id}, func(rows Row) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, id)
@@ -108,7 +107,7 @@ func joinedWith(w *Writer, id string) (ids []string, err error) {
 func rest(w *Writer, owner string, rests []store.Rest) error {
 	for _, r := range rests {
 		until := w.now.Add(max(r.For, time.Microsecond))
-		if _, err := w.Exec(`UPDATE sender SET rest_until = $1 WHERE platform = $2 AND account = $3 AND owner = $4`,
+		if err := w.later(`UPDATE sender SET rest_until = $1 WHERE platform = $2 AND account = $3 AND owner = $4`,
 			micros(until), r.Platform, r.Account.Account, owner); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func (s *Store) Claim(
 		},
 		undo: func(w *Writer) error {
 			for _, t := range all {
-				if _, err := w.Exec(releasing+` AND owner = $5`, t.Conversation, string(t.Lane), t.Seq, t.Epoch, owner); err != nil {
+				if err := w.later(releasing+` AND owner = $5`, t.Conversation, string(t.Lane), t.Seq, t.Epoch, owner); err != nil {
 					return err
 				}
 			}
@@ -43,7 +43,7 @@ func (s *Store) claim(w *Writer, owner string, kind store.LaneKind, limit int, l
 	err := w.each(`SELECT d.conversation, d.head, d.attempt + 1, d.epoch + 1, m.cause, m.body
 		FROM lane d JOIN message m ON m.seq = d.head
 		WHERE d.kind = $1 AND d.lease_until <= $2 AND d.owner <> $3 ORDER BY d.head LIMIT $4`+s.Skip,
-		[]any{string(kind), micros(w.now), owner, limit}, func(rows *sql.Rows) error {
+		[]any{string(kind), micros(w.now), owner, limit}, func(rows Row) error {
 			t := store.Turn{Lane: kind}
 			var body []byte
 			if err := rows.Scan(&t.Conversation, &t.Seq, &t.Attempt, &t.Epoch, &t.Cause, &body); err != nil {
@@ -65,7 +65,7 @@ func (s *Store) claim(w *Writer, owner string, kind store.LaneKind, limit int, l
 		}
 	}
 	for _, t := range turns {
-		if _, err := w.Exec(`UPDATE lane SET owner = $1, lease_until = $2, epoch = $3, attempt = $4
+		if err := w.later(`UPDATE lane SET owner = $1, lease_until = $2, epoch = $3, attempt = $4
 			WHERE conversation = $5 AND kind = $6`,
 			owner, micros(w.now.Add(lease)), t.Epoch, t.Attempt, t.Conversation, string(kind)); err != nil {
 			return nil, err
@@ -114,7 +114,7 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) er
 			`UPDATE delivery SET lease_until = $1 WHERE seq IN (SELECT d.seq FROM delivery d
 				WHERE d.owner = $2 AND d.state = 'sending' AND d.lease_until < $1` + s.Skip + `)`,
 		} {
-			if _, err := w.Exec(query, until, owner); err != nil {
+			if err := w.later(query, until, owner); err != nil {
 				return err
 			}
 		}
@@ -126,7 +126,7 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) er
 func (s *Store) Release(ctx context.Context, t store.Turn) error {
 	return s.commit.do(ctx, nil, func(w *Writer) error {
 		w.changed = true
-		_, err := w.Exec(releasing+` AND owner <> ''`, t.Conversation, string(t.Lane), t.Seq, t.Epoch)
+		err := w.later(releasing+` AND owner <> ''`, t.Conversation, string(t.Lane), t.Seq, t.Epoch)
 		return err
 	})
 }
@@ -138,11 +138,11 @@ const releasing = `UPDATE lane SET owner = '', lease_until = 0, attempt = attemp
 // Leave implements store.Store.
 func (s *Store) Leave(ctx context.Context, owner string) error {
 	return s.commit.do(ctx, nil, func(w *Writer) error {
-		if _, err := w.Exec(`UPDATE lane SET owner = '', lease_until = 0, attempt = attempt - 1
+		if err := w.later(`UPDATE lane SET owner = '', lease_until = 0, attempt = attempt - 1
 			WHERE owner = $1 AND owner <> ''`, owner); err != nil {
 			return err
 		}
-		if _, err := w.Exec(`DELETE FROM sender WHERE owner = $1`, owner); err != nil {
+		if err := w.later(`DELETE FROM sender WHERE owner = $1`, owner); err != nil {
 			return err
 		}
 		w.changed = true
@@ -239,11 +239,11 @@ func advance(w *Writer, t store.Turn) error {
 		return err
 	}
 	if !next.Valid {
-		_, err := w.Exec(`DELETE FROM lane WHERE conversation = $1 AND kind = $2`, t.Conversation, string(t.Lane))
+		err := w.later(`DELETE FROM lane WHERE conversation = $1 AND kind = $2`, t.Conversation, string(t.Lane))
 		return err
 	}
 	w.changed = true
-	_, err := w.Exec(`UPDATE lane SET head = $1, attempt = 0, owner = '', lease_until = 0
+	err := w.later(`UPDATE lane SET head = $1, attempt = 0, owner = '', lease_until = 0
 		WHERE conversation = $2 AND kind = $3`, next.Int64, t.Conversation, string(t.Lane))
 	return err
 }
@@ -260,9 +260,9 @@ func chooseAgent(w *Writer, t store.Turn, agent *string) (err error) {
 	switch {
 	case agent == nil:
 	case *agent == "":
-		_, err = w.Exec(`DELETE FROM choice WHERE conversation = $1 AND user_id = $2`, t.Conversation, user)
+		err = w.later(`DELETE FROM choice WHERE conversation = $1 AND user_id = $2`, t.Conversation, user)
 	default:
-		_, err = w.Exec(`INSERT INTO choice (conversation, user_id, agent) VALUES ($1, $2, $3)
+		err = w.later(`INSERT INTO choice (conversation, user_id, agent) VALUES ($1, $2, $3)
 			ON CONFLICT (conversation, user_id) DO UPDATE SET agent = excluded.agent`, t.Conversation, user, *agent)
 	}
 	return err
@@ -274,7 +274,7 @@ func appendHistory(w *Writer, conversation, agent string, turns []chat.Turn) err
 		if err != nil {
 			return err
 		}
-		if _, err := w.Exec(`INSERT INTO history (conversation, agent, turn, stored_at) VALUES ($1, $2, $3, $4)`,
+		if err := w.later(`INSERT INTO history (conversation, agent, turn, stored_at) VALUES ($1, $2, $3, $4)`,
 			conversation, agent, body, micros(w.now)); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func (s *Store) Redeliver(ctx context.Context, id, reason string) error {
 	}
 	return s.steer(ctx, id, from, store.HopRedelivered, reason, func(w *Writer, _ store.DeliveryState) error {
 		w.changed = true
-		_, err := w.Exec(`UPDATE delivery SET state = 'queued', behind = 0, joined = '', before = attempt, queued_at = $2, next_at = 0,
+		err := w.later(`UPDATE delivery SET state = 'queued', behind = 0, joined = '', before = attempt, queued_at = $2, next_at = 0,
 			expires_at = 0, error = '', settled_at = 0 WHERE id = $1`, id, micros(w.now))
 		return err
 	})
@@ -148,7 +148,7 @@ func (s *Store) Replay(ctx context.Context, cause, reason string) (string, error
 		if err != nil {
 			return err
 		}
-		if _, err := w.Exec(`INSERT INTO seen (key, message, at) VALUES ($1, $2, $3)`,
+		if err := w.later(`INSERT INTO seen (key, message, at) VALUES ($1, $2, $3)`,
 			seenKey(replay), seq, micros(w.now)); err != nil {
 			return err
 		}

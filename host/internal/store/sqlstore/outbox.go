@@ -109,7 +109,7 @@ func (s *Store) ClaimDeliveries(
 		},
 		undo: func(w *Writer) error {
 			for _, d := range all {
-				if _, err := w.Exec(`UPDATE delivery SET state = 'queued', attempt = attempt - 1, owner = '', lease_until = 0
+				if err := w.later(`UPDATE delivery SET state = 'queued', attempt = attempt - 1, owner = '', lease_until = 0
 					WHERE id = $1 AND attempt = $2 AND state = 'sending' AND owner = $3`, d.ID, d.Attempt, owner); err != nil {
 					return err
 				}
@@ -137,7 +137,7 @@ func (s *Store) claimDeliveries(w *Writer, owner string, limit int, lease time.D
 				AND `+oldest+` AND `+notPaused+`
 				AND NOT EXISTS (SELECT 1 FROM sender s WHERE s.platform = d.platform AND s.account = d.account
 					AND (s.owner <> $2 AND s.lease_until > $1 OR s.rest_until > $1))
-			ORDER BY d.next_at, d.seq LIMIT $3`+s.Skip, []any{now, owner, limit - len(found), bulk}, func(rows *sql.Rows) error {
+			ORDER BY d.next_at, d.seq LIMIT $3`+s.Skip, []any{now, owner, limit - len(found), bulk}, func(rows Row) error {
 			d, _, err := scanDelivery(rows)
 			if errors.Is(err, errUnreadable) {
 				broken = append(broken, d)
@@ -155,7 +155,7 @@ func (s *Store) claimDeliveries(w *Writer, owner string, limit int, lease time.D
 		if err := w.lock(conversationKey(d.Conversation)); err != nil {
 			return nil, err
 		}
-		if _, err := w.Exec(`UPDATE delivery SET state = 'failed', settled_at = $1 WHERE id = $2`, now, d.ID); err != nil {
+		if err := w.later(`UPDATE delivery SET state = 'failed', settled_at = $1 WHERE id = $2`, now, d.ID); err != nil {
 			return nil, err
 		}
 		if err := promote(w, d.Conversation); err != nil {
@@ -177,7 +177,7 @@ func (s *Store) claimDeliveries(w *Writer, owner string, limit int, lease time.D
 		}
 		d.State = store.StateSending
 		d.Attempt++
-		if _, err := w.Exec(`UPDATE delivery SET state = 'sending', attempt = $1, owner = $2, sent_by = $2, lease_until = $3, claimed_at = $4
+		if err := w.later(`UPDATE delivery SET state = 'sending', attempt = $1, owner = $2, sent_by = $2, lease_until = $3, claimed_at = $4
 			WHERE id = $5`, d.Attempt, owner, now+lease.Microseconds(), now, d.ID); err != nil {
 			return nil, err
 		}
@@ -218,7 +218,7 @@ func (s *Store) settleAll(
 		attempt int
 	}
 	var found []open
-	err = w.each(`SELECT id, cause, conversation, state, joined, attempt FROM delivery WHERE `+which, args, func(rows *sql.Rows) error {
+	err = w.each(`SELECT id, cause, conversation, state, joined, attempt FROM delivery WHERE `+which, args, func(rows Row) error {
 		var d open
 		err := rows.Scan(&d.id, &d.cause, &d.conversation, &d.state, &d.joined, &d.attempt)
 		found = append(found, d)
@@ -268,7 +268,7 @@ func (s *Store) settleAll(
 
 // attempted records an attempt that has ended.
 func attempted(w *Writer, id string, n int, state store.DeliveryState, messages int, failure string) error {
-	_, err := w.Exec(`INSERT INTO attempt (delivery_id, n, platform, account, channel_id, owner, started_at, ended_at,
+	err := w.later(`INSERT INTO attempt (delivery_id, n, platform, account, channel_id, owner, started_at, ended_at,
 			state, messages, error)
 		SELECT id, $2, platform, account, channel_id, sent_by, claimed_at, $3, $4, $5, $6 FROM delivery WHERE id = $1
 		ON CONFLICT DO NOTHING`, id, n, micros(w.now), string(state), messages, failure)
@@ -311,7 +311,7 @@ func (s *Store) settle(w *Writer, v store.Settlement) error {
 			return err
 		}
 	}
-	if _, err := w.Exec(`UPDATE delivery SET state = $1, attempt = $2, next_at = $3, message_ids = $4, error = $5,
+	if err := w.later(`UPDATE delivery SET state = $1, attempt = $2, next_at = $3, message_ids = $4, error = $5,
 			settled_at = $6, owner = '', lease_until = 0
 		WHERE id = $7`,
 		string(v.State), attempt, micros(v.NextAt), string(ids), failure, settled, v.DeliveryID); err != nil {
@@ -351,7 +351,7 @@ func settleKeys(v store.Settlement) []string {
 
 // addPart notes that a platform's message is part of a delivery.
 func addPart(w *Writer, message, platform, account, delivery string) error {
-	_, err := w.Exec(`INSERT INTO part (message_id, platform, account, delivery_id) VALUES ($1, $2, $3, $4)
+	err := w.later(`INSERT INTO part (message_id, platform, account, delivery_id) VALUES ($1, $2, $3, $4)
 		ON CONFLICT DO NOTHING`, message, platform, account, delivery)
 	return err
 }
@@ -378,11 +378,11 @@ func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
 	switch v.State {
 	case store.StateSent:
 		w.happened(platform, account, true)
-		if _, err := w.Exec(`UPDATE conversation SET last_outbound_at = $1 WHERE key = $2`, now, conversation); err != nil {
+		if err := w.later(`UPDATE conversation SET last_outbound_at = $1 WHERE key = $2`, now, conversation); err != nil {
 			return err
 		}
 	case store.StateHeld:
-		if _, err := w.Exec(`UPDATE conversation SET held = 1 WHERE key = $1`, conversation); err != nil {
+		if err := w.later(`UPDATE conversation SET held = 1 WHERE key = $1`, conversation); err != nil {
 			return err
 		}
 	case store.StateQueued:

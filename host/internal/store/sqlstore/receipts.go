@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"database/sql"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -25,7 +24,7 @@ func (s *Store) receive(w *Writer, r chat.Receipt) error {
 	// The platform's id of the message proves more than what it carries of ours.
 	var ids []string
 	err = w.each(`SELECT delivery_id FROM part WHERE message_id = $1 AND platform = $2 AND account = $3 ORDER BY delivery_id`,
-		[]any{r.MessageID, r.Platform, r.Account}, func(rows *sql.Rows) error {
+		[]any{r.MessageID, r.Platform, r.Account}, func(rows Row) error {
 			var id string
 			err := rows.Scan(&id)
 			ids = append(ids, id)
@@ -101,7 +100,7 @@ func (s *Store) applyReceipts(w *Writer, id string) error {
 			return err
 		}
 	}
-	if _, err := w.Exec(`UPDATE delivery SET state = $1, error = $2, settled_at = $3 WHERE id = $4`,
+	if err := w.later(`UPDATE delivery SET state = $1, error = $2, settled_at = $3 WHERE id = $4`,
 		string(next), failure, micros(w.now), id); err != nil {
 		return err
 	}
@@ -131,7 +130,7 @@ func (s *Store) retry(w *Writer, d store.Delivery, joined string, reported repor
 			}
 		}
 	}
-	if _, err := w.Exec(`UPDATE delivery SET state = 'queued', behind = 0, joined = '', next_at = $1, message_ids = '[]',
+	if err := w.later(`UPDATE delivery SET state = 'queued', behind = 0, joined = '', next_at = $1, message_ids = '[]',
 		error = $2, settled_at = 0 WHERE id = $3`, micros(w.now.Add(wait)), failure, d.ID); err != nil {
 		return false, err
 	}
@@ -143,7 +142,7 @@ func (s *Store) retry(w *Writer, d store.Delivery, joined string, reported repor
 
 // deliveryIn returns a delivery as the transaction sees it.
 func deliveryIn(w *Writer, id string) (d store.Delivery, err error) {
-	err = w.each(deliveries+` WHERE d.id = $1`, []any{id}, func(rows *sql.Rows) (err error) {
+	err = w.each(deliveries+` WHERE d.id = $1`, []any{id}, func(rows Row) (err error) {
 		d, _, err = scanDelivery(rows)
 		return err
 	})
@@ -186,7 +185,7 @@ func reportsOn(w *Writer, d store.Delivery, joined string) (reports, error) {
 	err := w.each(`SELECT message_id, status, error FROM receipt WHERE delivery_id IN ($1, $4) AND delivery_id <> '' AND platform = $2 AND account = $3
 		UNION SELECT r.message_id, r.status, r.error FROM part p JOIN receipt r
 			ON r.message_id = p.message_id AND r.platform = p.platform AND r.account = p.account WHERE p.delivery_id = $1`,
-		[]any{d.ID, d.Platform, d.Account, joined}, func(rows *sql.Rows) error {
+		[]any{d.ID, d.Platform, d.Account, joined}, func(rows Row) error {
 			var message, status, failure string
 			if err := rows.Scan(&message, &status, &failure); err != nil {
 				return err
@@ -202,7 +201,7 @@ func reportsOn(w *Writer, d store.Delivery, joined string) (reports, error) {
 	if err != nil || len(d.MessageIDs) > 0 {
 		return out, err
 	}
-	err = w.each(`SELECT message_id FROM part WHERE delivery_id IN ($1, $2)`, []any{d.ID, joined}, func(rows *sql.Rows) error {
+	err = w.each(`SELECT message_id FROM part WHERE delivery_id IN ($1, $2)`, []any{d.ID, joined}, func(rows Row) error {
 		var message string
 		err := rows.Scan(&message)
 		delete(out, message)

@@ -87,7 +87,7 @@ func (s *Store) forget(ctx context.Context, k walk) error {
 					if strings.Contains(statement, " IN (") {
 						query += ")"
 					}
-					if _, err := w.Exec(query, from+1, to.Int64, k.before); err != nil {
+					if err := w.later(query, from+1, to.Int64, k.before); err != nil {
 						return err
 					}
 				}
@@ -114,7 +114,7 @@ func (s *Store) forgetIDs(ctx context.Context, before int64) error {
 			continue
 		}
 		if err := s.commit.do(ctx, nil, func(w *Writer) error {
-			_, err := w.Exec(`DELETE FROM seen WHERE key >= $1 AND key <= $2 AND at < $3
+			err := w.later(`DELETE FROM seen WHERE key >= $1 AND key <= $2 AND at < $3
 				AND NOT EXISTS (SELECT 1 FROM message m WHERE m.seq = seen.message AND m.outcome IS NULL)`, from, to, before)
 			return err
 		}); err != nil {

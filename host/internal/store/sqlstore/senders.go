@@ -69,7 +69,7 @@ func (s *Store) RecentSends(ctx context.Context, a store.Account, since time.Tim
 // Pause implements store.Operator.
 func (s *Store) Pause(ctx context.Context, a store.Account, reason string) error {
 	return s.commit.do(ctx, nil, func(w *Writer) error {
-		_, err := w.Exec(`INSERT INTO pause (platform, account, reason, since) VALUES ($1, $2, $3, $4)
+		err := w.later(`INSERT INTO pause (platform, account, reason, since) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (platform, account) DO UPDATE SET reason = excluded.reason`,
 			a.Platform, a.Account, reason, micros(w.now))
 		return err

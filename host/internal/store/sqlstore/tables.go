@@ -149,7 +149,7 @@ func (s *Store) Disown(ctx context.Context) (unknown int, err error) {
 			`UPDATE lane SET owner = '', lease_until = 0 WHERE owner <> ''`,
 			`DELETE FROM sender`,
 		} {
-			if _, err := w.Exec(query); err != nil {
+			if err := w.later(query); err != nil {
 				return err
 			}
 		}
@@ -165,7 +165,7 @@ func (s *Store) Abandon(ctx context.Context, reason string) (messages, deliverie
 	err = s.commit.do(ctx, nil, func(w *Writer) (err error) {
 		messages, deliveries = 0, 0
 		var found []store.Turn
-		if err := w.each(`SELECT seq, cause FROM message WHERE outcome IS NULL`, nil, func(rows *sql.Rows) error {
+		if err := w.each(`SELECT seq, cause FROM message WHERE outcome IS NULL`, nil, func(rows Row) error {
 			var t store.Turn
 			err := rows.Scan(&t.Seq, &t.Cause)
 			found = append(found, t)
@@ -182,7 +182,7 @@ func (s *Store) Abandon(ctx context.Context, reason string) (messages, deliverie
 			}
 		}
 		messages = len(found)
-		if _, err := w.Exec(`DELETE FROM lane`); err != nil {
+		if err := w.later(`DELETE FROM lane`); err != nil {
 			return err
 		}
 		deliveries, err = s.markUnknown(w, `state IN ('queued', 'sending', 'held')`)

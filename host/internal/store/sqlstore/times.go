@@ -72,7 +72,7 @@ func (w *Writer) writeTimes(due []way) error {
 			query = `INSERT INTO last_time (platform, account, last_out) VALUES ($1, $2, $3)
 				ON CONFLICT (platform, account) DO UPDATE SET last_out = excluded.last_out`
 		}
-		if _, err := w.Exec(query, d.Platform, d.Account.Account, w.times[d]); err != nil {
+		if err := w.later(query, d.Platform, d.Account.Account, w.times[d]); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func trace(w *Writer, cause string, events []store.TraceEvent) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.Exec(`INSERT INTO trace (cause, at, events) VALUES ($1, $2, $3)`, of, hops[0].At, b); err != nil {
+		if err := w.later(`INSERT INTO trace (cause, at, events) VALUES ($1, $2, $3)`, of, hops[0].At, b); err != nil {
 			return err
 		}
 		events = rest

@@ -16,6 +16,7 @@ type Writer struct {
 	last     *lastTimes // of all writers
 	conn     *sql.Conn  // nil: not connected
 	prepared map[string]*sql.Stmt
+	tangles  int    // how often the batch was undone because its operations were in each other's way
 	direct   direct // the same connection, without database/sql; not used when the engine does not want it
 
 	// Of the transaction.
@@ -25,10 +26,12 @@ type Writer struct {
 	inside     bool // it has begun
 	failed     bool // a statement failed
 	committing bool
-	writes     int           // statements that changed something
-	changed    bool          // there is new work for some host
-	times      map[way]int64 // when something last came in or went out; written at the end
-	pending    pending       // what waits more, or less
+	current    *task            // the operation that runs; nil: none
+	queue      []*Statement     // what the database has still to run
+	owners     map[string]*task // of what they are about
+	changed    bool             // there is new work for some host
+	times      map[way]int64    // when something last came in or went out; written at the end
+	pending    pending          // what waits more, or less
 }
 
 // begin connects, if need be, and begins a transaction for the operations.
@@ -38,8 +41,8 @@ func (w *Writer) begin(ctx context.Context, batch []*operation) (err error) {
 	if d := w.engine.Deadline; d > 0 {
 		w.ctx, w.cancel = context.WithTimeout(ctx, d)
 	}
-	w.inside, w.failed, w.committing, w.changed, w.writes = false, false, false, false, 0
-	w.times, w.pending = nil, pending{}
+	w.inside, w.failed, w.committing, w.changed = false, false, false, false
+	w.current, w.queue, w.times, w.pending = nil, nil, nil, pending{}
 	if w.conn == nil {
 		if w.conn, err = w.engine.Connect(w.ctx); err != nil {
 			return fmt.Errorf("store: connect: %w", err)
@@ -62,7 +65,7 @@ func (w *Writer) run(op *operation, unsure bool) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("store: bug: an operation panicked: %v", p)
-			w.writes++ // so that the transaction is undone
+			w.wrote() // so that the transaction is undone
 		}
 	}()
 	if unsure && op.undo != nil {
@@ -73,19 +76,29 @@ func (w *Writer) run(op *operation, unsure bool) (err error) {
 	return op.run(w)
 }
 
-// commit writes what was gathered and ends the transaction.
-func (w *Writer) commit() error {
+// commit writes what was gathered and ends the transaction. It returns the task that is to blame for an error, if
+// it is one.
+func (w *Writer) commit() (spoiler *task, err error) {
+	w.current = nil
 	due := w.last.due(w.times)
 	if err := w.writeTimes(due); err != nil {
-		return err
+		return nil, err
 	}
 	w.committing = true
-	if err := w.engine.Commit(w); err != nil {
-		return err
+	if w.engine.Send != nil {
+		spoiler, err = w.flush(true)
+	} else {
+		err = w.engine.Commit(w)
+	}
+	switch {
+	case spoiler != nil:
+		return spoiler, err
+	case err != nil:
+		return nil, fmt.Errorf("store: commit: %w", err)
 	}
 	w.inside = false
 	w.last.committed(due, w.times)
-	return nil
+	return nil, nil
 }
 
 // rollback undoes what is left of a transaction.
@@ -112,14 +125,6 @@ func (w *Writer) gone(err error) bool {
 		return false
 	}
 	return w.conn == nil || w.engine.Gone(w.conn, err)
-}
-
-// lock adds keys to those of the transaction.
-func (w *Writer) lock(keys ...string) error {
-	if w.engine.Lock == nil || len(keys) == 0 {
-		return nil
-	}
-	return w.engine.Lock(w, keys)
 }
 
 // inConversation is a column whose least value is looked for among the rows of one conversation. PostgreSQL
@@ -171,18 +176,47 @@ func (w *Writer) fit(args []any) []any {
 	return args
 }
 
-// Exec runs a statement and returns how many rows it changed.
+// wrote notes that the operation that runs changed something, or may have.
+func (w *Writer) wrote() {
+	if w.current != nil {
+		w.current.writes++
+	}
+}
+
+// Exec runs a statement and returns how many rows it changed. Who does not want to know calls later.
 func (w *Writer) Exec(query string, args ...any) (changed int64, err error) {
-	r, err := w.exec(query, args)
-	if err != nil {
-		w.failed = true
-		return 0, err
+	if w.engine.Send != nil {
+		s := &Statement{Query: query, Args: w.fit(args)}
+		if err := w.ask(s); err != nil {
+			return 0, err
+		}
+		changed = s.Changed
+	} else {
+		r, err := w.exec(query, args)
+		if err == nil {
+			changed, err = r.RowsAffected()
+		}
+		if err != nil {
+			w.failed = true
+			return 0, err
+		}
 	}
-	n, err := r.RowsAffected()
-	if n > 0 {
-		w.writes++
+	if changed > 0 {
+		w.wrote()
 	}
-	return n, err
+	return changed, nil
+}
+
+// later runs a statement whose result nobody wants. Where round trips cost, it runs with the next one, in the same
+// order; should it fail, the transaction does, and the operation that runs now is to blame.
+func (w *Writer) later(query string, args ...any) error {
+	if w.engine.Send == nil {
+		_, err := w.Exec(query, args...)
+		return err
+	}
+	w.wrote()
+	w.queue = append(w.queue, &Statement{Query: query, Args: w.fit(args), of: w.current})
+	return nil
 }
 
 func (w *Writer) exec(query string, args []any) (driver.Result, error) {
@@ -198,6 +232,15 @@ func (w *Writer) exec(query string, args []any) (driver.Result, error) {
 
 // Row runs a query and scans its first row; ok is false when there is none.
 func (w *Writer) Row(query string, args []any, into ...any) (ok bool, err error) {
+	if w.engine.Send != nil {
+		err := w.ask(&Statement{Query: query, Args: w.fit(args), Scan: func(r Row) (err error) {
+			if !ok {
+				ok, err = true, r.Scan(into...)
+			}
+			return err
+		}})
+		return ok && err == nil, err
+	}
 	if ok, err = w.row(query, args, into); err != nil {
 		w.failed = true
 	}
@@ -223,7 +266,7 @@ func (w *Writer) row(query string, args, into []any) (ok bool, err error) {
 func (w *Writer) insert(query string, args []any, into ...any) (ok bool, err error) {
 	ok, err = w.Row(query, args, into...)
 	if ok {
-		w.writes++
+		w.wrote()
 	}
 	return ok, err
 }
@@ -239,7 +282,7 @@ func (w *Writer) add(query, column string, args ...any) (number int64, err error
 		w.failed = true
 		return 0, err
 	}
-	w.writes++
+	w.wrote()
 	return r.LastInsertId()
 }
 
@@ -257,13 +300,16 @@ func (w *Writer) upsert(query, columns, row string, args []any, into ...any) err
 }
 
 // each runs a query and calls scan for each row.
-func (w *Writer) each(query string, args []any, scan func(*sql.Rows) error) error {
+func (w *Writer) each(query string, args []any, scan func(Row) error) error {
+	if w.engine.Send != nil {
+		return w.ask(&Statement{Query: query, Args: w.fit(args), Scan: scan})
+	}
 	s, err := w.statement(query)
 	if err != nil {
 		return err
 	}
 	rows, err := s.QueryContext(w.ctx, w.fit(args)...)
-	if err = drain(rows, err, scan); err != nil {
+	if err = drain(rows, err, func(r *sql.Rows) error { return scan(r) }); err != nil {
 		w.failed = true
 	}
 	return err
