@@ -28,6 +28,7 @@ func (s *Stage) attempt(d store.Delivery) store.Settlement {
 		s.Metrics.Limited(d.Platform, wait)
 		return later(d, wait, "the recipient's limit")
 	}
+	defer s.pace.landed(d)
 	if wait = s.pace.reserve(d, limits, patience, time.Now()); wait > patience {
 		s.Metrics.Limited(d.Platform, wait)
 		return later(d, wait, "the account's limit")
@@ -105,6 +106,7 @@ func (s *Stage) send(
 	span.End(err)
 	if err != nil {
 		e := chat.AsError(err)
+		e.MessageIDs = s.storable(d, e.MessageIDs)
 		out := len(e.MessageIDs)
 		if e.Sent != chat.SentNo {
 			out = max(out, 1)
@@ -123,6 +125,7 @@ func (s *Stage) send(
 		return v
 	}
 	s.pace.sent(d, limits, len(sent.MessageIDs), time.Now())
+	sent.MessageIDs = s.storable(d, sent.MessageIDs)
 	if sent.Held {
 		// A notice is no part of the answer.
 		return store.Settlement{State: store.StateHeld, MessageIDs: d.MessageIDs}
@@ -134,6 +137,22 @@ func (s *Stage) send(
 		})
 	}
 	return v
+}
+
+// maxID is how many bytes a platform's id of a message may have, as for what comes in.
+const maxID = 512
+
+// storable cuts ids that are too long for the store, which would never take the end of the attempt with them. Each
+// stands for a part that is out, so none is left out. Receipts find such a message by the delivery's id only.
+func (s *Stage) storable(d store.Delivery, ids []string) []string {
+	for i, id := range ids {
+		if len(id) > maxID {
+			s.Logger.Error("the plugin gave a message an id that is too long to be stored; it is cut",
+				"delivery", d.ID, "bytes", len(id), "bytes_at_most", maxID)
+			ids[i] = strings.ToValidUTF8(id[:maxID], "")
+		}
+	}
+	return ids
 }
 
 // attempted is the trace of one attempt.

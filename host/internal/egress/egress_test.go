@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -187,6 +188,21 @@ func TestEndsOfADelivery(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLongIDIsCut: a part that is out stays one, also when nobody could store its id.
+func TestLongIDIsCut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &outbox{waiting: []store.Delivery{delivery("d")}}
+		run(t, o, func(chat.Delivery) (chat.Sent, error) {
+			return chat.Sent{MessageIDs: []string{"m", strings.Repeat("i", 513)}}, nil
+		}, chat.Limits{}, time.Minute)
+		ids := o.settled[0].MessageIDs
+		if len(ids) != 2 || len(ids[1]) != 512 {
+			t.Errorf("ids %v", ids)
+		}
+	})
 }
 
 func TestNeverEndingFailureIsGivenUp(t *testing.T) {

@@ -17,6 +17,7 @@ type pacer struct {
 	mu         sync.Mutex
 	accounts   map[store.Account]*account
 	recipients map[recipient]*rate.Limiter
+	flying     map[recipient]int // attempts under way, each of which counts as a message until it ends
 	swept      time.Time
 }
 
@@ -46,7 +47,7 @@ const (
 )
 
 func newPacer() *pacer {
-	return &pacer{accounts: map[store.Account]*account{}, recipients: map[recipient]*rate.Limiter{}}
+	return &pacer{accounts: map[store.Account]*account{}, recipients: map[recipient]*rate.Limiter{}, flying: map[recipient]int{}}
 }
 
 func accountOf(d store.Delivery) store.Account {
@@ -95,8 +96,8 @@ func (p *pacer) forget(a store.Account) {
 	}
 }
 
-// recipientWait is how long a recipient's limit keeps a message back; 0: not at all. left is how many more than
-// this one it would let through then; many, without a limit.
+// recipientWait is how long a recipient's limit keeps a message back; 0: not at all, and it counts as under way until
+// landed is called. left is how many more than this one it would let through then; many, without a limit.
 func (p *pacer) recipientWait(d store.Delivery, limit chat.Rate, now time.Time) (wait time.Duration, left int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,11 +105,23 @@ func (p *pacer) recipientWait(d store.Delivery, limit chat.Rate, now time.Time) 
 	if b == nil {
 		return 0, 1 << 20
 	}
-	tokens := b.TokensAt(now)
+	to := recipientOf(d)
+	tokens := b.TokensAt(now) - float64(p.flying[to])
 	if tokens < 1 {
 		return time.Duration((1 - tokens) * float64(limit.Period)), 0
 	}
+	p.flying[to]++
 	return 0, int(tokens) - 1
+}
+
+// landed ends what recipientWait let through; sent has counted what became of it.
+func (p *pacer) landed(d store.Delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	to := recipientOf(d)
+	if p.flying[to]--; p.flying[to] <= 0 {
+		delete(p.flying, to)
+	}
 }
 
 // reserve takes one message's place in the account's limit. It returns how long that place has to be waited for;
