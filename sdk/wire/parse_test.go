@@ -41,7 +41,7 @@ func echo(ctx context.Context, r chat.Request) (chat.Batch, error) {
 		return chat.Batch{}, ctx.Err()
 	case id == "garbage":
 		id = "\xff\xfe"
-	case id == "huge":
+	case strings.HasPrefix(id, "huge"):
 		return chat.Batch{
 			Verification: chat.Verification{Verdict: chat.VerdictValid},
 			Issues:       []chat.Issue{{Raw: bytes.Repeat([]byte("x"), MaxMessageBytes)}},
@@ -146,6 +146,16 @@ func TestStreamOutlivesWhatCannotBeSent(t *testing.T) {
 	}
 	if got, err := ask(t.Context(), c, "hi"); got != "hi" || err != nil || c.stream != first {
 		t.Errorf("afterwards: %q, %v, same stream %v", got, err, c.stream == first)
+	}
+}
+
+// TestAnswerThatIsTooLarge: what no message can carry is an error that says so, and that asking again is of no use.
+func TestAnswerThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	c := stream(t)
+	_, err := ask(t.Context(), c, "huge"+strings.Repeat("x", streamBytes))
+	if reasonOf(err) != chat.ReasonParseFailed {
+		t.Error(err)
 	}
 }
 

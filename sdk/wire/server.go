@@ -3,10 +3,12 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	agentv1 "github.com/aof-dev/aofd/proto/gen/aof/agent/v1"
 	platformv1 "github.com/aof-dev/aofd/proto/gen/aof/platform/v1"
@@ -128,7 +130,16 @@ func (s platformServer) ParseMessage(ctx context.Context, r *platformv1.ParseMes
 	if err != nil {
 		return nil, toStatus(err)
 	}
-	return toBatch(b), nil
+	out := toBatch(b)
+	if len(r.GetRequest().GetBody()) > streamBytes { // no other one says so much
+		if size := proto.Size(out); size > maxEmbedded && b.Verdict == chat.VerdictValid {
+			return nil, toStatus(&chat.Error{
+				Reason: chat.ReasonParseFailed, Permanent: true,
+				Text: fmt.Sprintf("it is signed and says too much: %d bytes, and %d can be handed on", size, maxEmbedded),
+			})
+		}
+	}
+	return out, nil
 }
 
 func (s platformServer) SendResponse(ctx context.Context, r *platformv1.SendResponseRequest) (*platformv1.SendResponseResponse, error) {

@@ -102,6 +102,50 @@ func TestBadWebhooks(t *testing.T) {
 	b.answers("4915112345678", 1)
 }
 
+// TestHugeWebhooks: whatever is signed is stored whole or dropped with a reason, and never asked for again.
+func TestHugeWebhooks(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, map[string]string{
+		"config.yaml":   strings.Replace(daemonHead, "enabled: true", "enabled: true\n      allowed_numbers: [4915112345678]", 1) + "\n  agents: {directory: agents}\n",
+		"agents/a.yaml": agentFile("a", "a"),
+		"agents/a.json": `{"text":"x"}`,
+	})
+	b.emulate()
+	b.serve()
+	const most = 4 << 20 // bytes of a body, by default
+	one := textWebhook("wamid.one", "4915112345678", "hi")
+	open := strings.Index(one, `"messages":[`) + len(`"messages":[`)
+	around := func(elements string) string { return one[:open] + elements + one[open:] }
+	var messages strings.Builder
+	for n := range 12_000 {
+		fmt.Fprintf(&messages, `{"from":"4917012%05d","id":"wamid.many-%d","timestamp":"%d","type":"text","text":{"body":"hi"}},`,
+			n%100, n, time.Now().Unix())
+	}
+	rubbish := func(part string) string { return strings.Repeat(part, (most-len(one))/len(part)) }
+	for name, body := range map[string]string{
+		"12,000 messages": around(messages.String()),
+		"one long text":   textWebhook("wamid.long", "4917012345678", rubbish("x")),
+		"a long id":       textWebhook("wamid."+rubbish("x"), "4917012345678", "hi"),
+		"no JSON":         rubbish("x"),
+		"deep JSON":       rubbish("["),
+		"empty objects":   around(rubbish("{},")),
+		"numbers":         around(rubbish("1,")),
+		"empty entries":   `{"object":"whatsapp_business_account","entry":[` + rubbish("{},") + `{}]}`,
+	} {
+		for range 2 {
+			if code, answer := b.webhook(body); code != 200 {
+				t.Errorf("%s, %d bytes: %d %s", name, len(body), code, answer)
+			}
+		}
+	}
+	if got, want := b.metric(`aofd_messages_total{platform="whatsapp",result="new"}`), 12_000.+2; got != want {
+		t.Errorf("%v messages were stored, want %v", got, want)
+	}
+	if !strings.Contains(b.daemon.out.String(), "ID_TOO_LONG") {
+		t.Error("the log tells nothing of the long id")
+	}
+}
+
 // TestEchoPlatform: a platform that knows only the SDK is loaded, verified, parsed and answered through.
 func TestEchoPlatform(t *testing.T) {
 	t.Parallel()

@@ -356,6 +356,7 @@ func TestSendAndPause(t *testing.T) {
 		"no target":        {Text: "hello"},
 		"two targets":      {Text: "hello", Conversation: "c", Platform: "echo"},
 		"nothing to say":   {Platform: "echo", ChannelId: "u"},
+		"a long channel":   {Platform: "echo", ChannelId: strings.Repeat("u", 513), Text: "a"},
 		"two answers":      {Platform: "echo", ChannelId: "u", Text: "a", ResponseJson: `{"text":"b"}`},
 		"unknown members":  {Platform: "echo", ChannelId: "u", ResponseJson: `{"txt":"b"}`},
 		"an unknown state": {Platform: "echo", ChannelId: "u", Text: "a", Wait: "seen"},

@@ -21,6 +21,7 @@ const (
 	maxWait     = 5 * time.Minute
 	waitPoll    = 50 * time.Millisecond
 	maxKey      = 200 // bytes of an idempotency key
+	maxChannel  = 512 // bytes of a channel's id; longer ones do not come in either
 )
 
 func (s *service) SendMessage(ctx context.Context, r *hostv1.SendMessageRequest) (*hostv1.SendMessageResponse, error) {
@@ -58,6 +59,8 @@ func outgoing(r *hostv1.SendMessageRequest) (m Outgoing, err error) {
 		return m, badArgument("give conversation, or platform, account and channel_id, not both")
 	case r.GetText() != "" && r.GetResponseJson() != "":
 		return m, badArgument("give text or response_json, not both")
+	case len(m.ChannelID) > maxChannel:
+		return m, badArgument("channel_id has more than %d bytes", maxChannel)
 	case len(m.Key) > maxKey:
 		return m, badArgument("idempotency_key has more than %d bytes", maxKey)
 	}

@@ -19,6 +19,7 @@ const noticed = time.Second
 const (
 	verifyTimeout    = time.Second
 	parseTimeout     = 5 * time.Second
+	parsePerMiB      = time.Second // more
 	sendTimeout      = 30 * time.Second
 	validateTimeout  = 5 * time.Second
 	configureTimeout = 10 * time.Second
@@ -103,7 +104,7 @@ func (p *Plugin) VerifySignature(ctx context.Context, r chat.Request) (v chat.Ve
 
 // ParseMessage asks what a request says.
 func (p *Plugin) ParseMessage(ctx context.Context, r chat.Request) (b chat.Batch, err error) {
-	err = p.pure(ctx, "ParseMessage", parseTimeout, func(ctx context.Context, in *instance) (err error) {
+	err = p.pure(ctx, "ParseMessage", parseTimeout+time.Duration(len(r.Body)>>20)*parsePerMiB, func(ctx context.Context, in *instance) (err error) {
 		b, err = in.parser.ParseMessage(ctx, r)
 		return err
 	})

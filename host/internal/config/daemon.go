@@ -41,7 +41,7 @@ func (l *loader) readDaemon(root place) {
 // The bounds of a webhook body. The upper one is the largest message that a plugin takes.
 const (
 	minBody = 1 << 10
-	maxBody = 64 << 20
+	maxBody = 32 << 20 // half of what a message to a plugin may have
 )
 
 func (l *loader) readServer(p place) {

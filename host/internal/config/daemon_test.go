@@ -130,7 +130,7 @@ func TestDaemonConfigFindings(t *testing.T) {
 		"host is a URL":         {"  server: {host: \"http://a\"}\n", "c.yaml:5:18: error: spec.server.host must be a host name or an IP address"},
 		"empty host is all":     {"  server: {host: \"\"}\n", "c.yaml:5:18: error: spec.server.host must be a host name or an IP address"},
 		"nothing behind keys":   {"  server: {host: , port: }\n", ""},
-		"body":                  {"  server: {max_body_bytes: 1}\n", "c.yaml:5:28: error: spec.server.max_body_bytes must be a whole number from 1024 to 67108864"},
+		"body":                  {"  server: {max_body_bytes: 1}\n", "c.yaml:5:28: error: spec.server.max_body_bytes must be a whole number from 1024 to 33554432"},
 		"timeout":               {"  server: {timeout_secs: 0}\n", "c.yaml:5:26: error: spec.server.timeout_secs must be seconds or a duration such as 90s or 5m, 1 or more, at most a year"},
 		"timeout with no unit":  {"  runtime: {task_timeout_secs: 1.5}\n", "c.yaml:5:32: error: spec.runtime.task_timeout_secs must be seconds or a duration such as 90s or 5m, 1 or more, at most a year"},
 		"endless timeout":       {"  runtime: {task_timeout_secs: 99999999999999999999}\n", "c.yaml:5:32: error: spec.runtime.task_timeout_secs must be seconds or a duration such as 90s or 5m, 1 or more, at most a year"},

@@ -6,7 +6,7 @@ var daemonFields = of(kindDaemon, []Field{
 	{Key: "spec.server.port", Type: TypeInteger, Default: "8080", Meaning: "port of the webhook listener, 1 to 65535"},
 	{Key: "spec.server.host", Type: TypeString, Default: "127.0.0.1", Meaning: "address of the webhook listener; 0.0.0.0 for all. The default is reachable from this machine only, unlike AOF's"},
 	{Key: "spec.server.timeout_secs", Type: TypeSeconds, Default: "30", Meaning: "limit for reading a request and for writing its answer; no limit of agents"},
-	{Key: "spec.server.max_body_bytes", Type: TypeInteger, Default: "4194304", Meaning: "largest webhook body, 1024 to 67108864"},
+	{Key: "spec.server.max_body_bytes", Type: TypeInteger, Default: "4194304", Meaning: "largest webhook body, 1024 to 33554432"},
 	{Key: "spec.server.cors", Type: TypeBoolean, Default: "false", Meaning: "lets web pages of other origins read the status pages"},
 	{Key: "spec.server.tls.enabled", Type: TypeBoolean, Meaning: "HTTPS; on when cert_file is given"},
 	{Key: "spec.server.tls.cert_file", Type: TypePath, Meaning: "certificate chain, PEM"},

@@ -48,7 +48,7 @@ type Settings struct {
 	// MaxPerUser is how many messages of a user may wait or run; 0: no limit.
 	MaxPerUser   int
 	MaxBodyBytes int64
-	// Timeout bounds the work after the body was read. A body that still needs memory when it is over, from
+	// Timeout bounds the work after the body was read; a large one has more, see perMiB. A body that still needs memory when it is over, from
 	// the start of the request, is not taken.
 	Timeout time.Duration
 	// InFlight bounds the bytes of all bodies that are being worked on; shared by all handlers.
@@ -94,7 +94,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, start time.Time)
 		return text(http.StatusBadRequest, "the body could not be read")
 	}
 	// The request must not end with a client that hangs up: what it sent whole is worth storing.
-	work, done := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
+	large := time.Duration(body.Len()>>20) * perMiB
+	work, done := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout+large)
 	defer done()
 	work, span := h.Tracer.StartAt(work, start, "webhook", "platform", h.Platform)
 	reply := h.handle(work, w, request(r, body.Bytes(), start))
@@ -102,6 +103,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, start time.Time)
 	span.End(nil)
 	return reply
 }
+
+// perMiB is what a body may take longer for its size, so that none comes again for ever since it takes long.
+const perMiB = time.Second
 
 // maxDiscard is how many bytes are read of a body that is refused anyway.
 const maxDiscard = 16 << 20
@@ -187,26 +191,42 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 	for _, r := range b.Receipts {
 		h.Metrics.Receipt(h.Platform, string(r.Status))
 	}
-	if len(b.Messages)+len(b.Receipts)+len(b.Notices) > 0 {
+	if b = h.bounded(b); len(b.Messages)+len(b.Receipts)+len(b.Notices) > 0 {
 		failpoint.Here(failpoint.Parsed)
-		begin := time.Now()
-		_, span := h.Tracer.Start(ctx, "store.Append")
-		added, err := h.Inbox.Append(ctx, h.inbound(ctx, req, b))
-		span.End(err)
-		if errors.Is(err, store.ErrFull) {
-			return h.unavailable(w, "too much waits to be answered", err)
-		}
-		if err != nil {
-			return h.unavailable(w, "the webhook could not be stored", err)
+		for i, piece := range pieces(h.inbound(ctx, req, b)) {
+			if i > 0 { // each has its time
+				var done context.CancelFunc
+				ctx, done = context.WithTimeout(context.WithoutCancel(ctx), h.Timeout)
+				defer done()
+			}
+			err := h.append(ctx, piece)
+			if errors.Is(err, store.ErrFull) {
+				return h.unavailable(w, "too much waits to be answered", err)
+			}
+			if err != nil {
+				return h.unavailable(w, "the webhook could not be stored", err)
+			}
 		}
 		failpoint.Here(failpoint.Stored)
-		h.Metrics.Appended(h.Platform, len(added.New), added.Duplicates, time.Since(begin))
-		h.Arrived(added.Lanes...)
 	}
 	if b.Reply != nil && b.Reply.Status >= 200 && b.Reply.Status < 300 {
 		return *b.Reply
 	}
 	return chat.HTTPReply{Status: http.StatusOK}
+}
+
+// append stores one piece and wakes who works on it.
+func (h *Handler) append(ctx context.Context, piece store.Inbound) error {
+	begin := time.Now()
+	_, span := h.Tracer.Start(ctx, "store.Append")
+	added, err := h.Inbox.Append(ctx, piece)
+	span.End(err)
+	if err != nil {
+		return err
+	}
+	h.Metrics.Appended(h.Platform, len(added.New), added.Duplicates, time.Since(begin))
+	h.Arrived(added.Lanes...)
+	return nil
 }
 
 // inbound says where each message waits. The platform is set here, so that a plugin speaks for its own only.

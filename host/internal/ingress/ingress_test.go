@@ -2,6 +2,7 @@ package ingress_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -46,6 +47,7 @@ type inbox struct {
 	mu    sync.Mutex
 	got   []store.Inbound
 	err   error
+	fails map[int]error // by how much was stored before
 	block chan struct{}
 }
 
@@ -59,8 +61,8 @@ func (i *inbox) Append(ctx context.Context, in store.Inbound) (store.Appended, e
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.err != nil {
-		return store.Appended{}, i.err
+	if err := cmp.Or(i.err, i.fails[len(i.got)]); err != nil {
+		return store.Appended{}, err
 	}
 	i.got = append(i.got, in)
 	return store.Appended{New: make([]string, len(in.Messages))}, nil

@@ -3,6 +3,7 @@ package storetest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -58,6 +59,7 @@ func Run(t *testing.T, open Open) {
 	for name, check := range map[string]func(*harness){
 		"a message is stored once":                      (*harness).dedupe,
 		"a semantic key is stored once":                 (*harness).semantic,
+		"the longest ids are stored":                    (*harness).longIDs,
 		"a message comes back as it went in":            (*harness).whole,
 		"a conversation is taken in order by one":       (*harness).order,
 		"lanes do not wait for each other":              (*harness).lanes,
@@ -276,6 +278,40 @@ func (h *harness) whole() {
 	m.Metadata, m.Raw, m.Text = map[string]string{"k": "v"}, []byte(`{"x":"y"}`), "Grüße 👋\n\x00 '\"; --"
 	h.append(inbound(m))
 	equal(h, "message", h.claim(1)[0].Message, m)
+}
+
+// longIDs: what ingress lets pass has its place in every index. The ids are such that nothing can be made shorter.
+func (h *harness) longIDs() {
+	long := func() string {
+		s := ""
+		for len(s) < 512 {
+			s += rand.Text()
+		}
+		return s[:512]
+	}
+	key := long() + long() + long() + long()
+	m := message("ann", 1)
+	m.ID, m.Account, m.ChannelID, m.ThreadID, m.User.ID, m.SemanticKey = long(), long(), long(), long(), long(), long()
+	in := store.Inbound{Messages: []store.InboundMessage{{
+		Message: m, Conversation: key, Aliases: []string{long() + long() + long() + long()}, Lane: store.LaneTurn,
+	}}, MaxPerUser: 3, Notices: []chat.Notice{{ID: long(), Platform: "echo", Account: m.Account}}}
+	h.append(in)
+	h.append(in)
+	t := h.claim(1)[0]
+	equal(h, "conversation", t.Conversation, key)
+	d := h.delivery(t, 1)
+	d.Account = m.Account
+	h.finish(t, d)
+	sent := h.due(1)[0]
+	part := long()
+	h.settle(sent, store.StateSent, part)
+	h.append(store.Inbound{Receipts: []chat.Receipt{{
+		ID: long(), Platform: "echo", Account: m.Account, MessageID: part, DeliveryID: long(), Status: chat.ReceiptRead,
+	}}})
+	equal(h, "state", h.state(d.ID), store.StateRead)
+	events, err := h.store.Trace(h.ctx(), part)
+	h.ok(err)
+	equal(h, "traced", events[0].Cause, t.Cause)
 }
 
 func (h *harness) order() {
