@@ -99,6 +99,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	s.Store = sqlstore.New(&sqlstore.Engine{
 		Reads: s.reads, Committed: o.Committed, Connect: s.writes.Conn, Writers: 1, Batch: batched, Direct: true, Now: o.Now, Fatal: fatal,
 		Said: `json_extract(CAST(d.response AS TEXT), '$.text')`,
+		In:   func(column, arg string) string { return column + ` IN (SELECT value FROM json_each(` + arg + `))` },
 		Begin: func(w *sqlstore.Writer, _ []string) (time.Time, error) {
 			if s.restart.CompareAndSwap(true, false) {
 				if _, err := w.Exec(`PRAGMA wal_checkpoint(PASSIVE)`); err != nil {

@@ -60,6 +60,12 @@ func decodeError(s string) (e *chat.DeliveryError, err error) {
 	return e, decode([]byte(s), &e)
 }
 
+// numbers are what Engine.In takes.
+func numbers(ns []int64) string {
+	b, _ := json.Marshal(ns) // which never fails
+	return string(b)
+}
+
 // bytesOf is b as a column has it, which is never null.
 func bytesOf(b []byte) []byte {
 	if b == nil {

@@ -45,6 +45,9 @@ type Engine struct {
 	// Said is an expression for the text of a delivery d. It has no question mark in it.
 	Said string
 
+	// In returns a condition that holds for a column whose number is in a JSON array, the argument with that name.
+	In func(column, arg string) string
+
 	// Text is a text as the database takes it; nil: as it is.
 	Text func(string) string
 
@@ -58,4 +61,14 @@ type Engine struct {
 	Committed func(operations int, took time.Duration)
 	// Wrote is called after transactions that stored work for some host. It does not block.
 	Wrote func()
+}
+
+// inConversation is a column whose least value is looked for among the rows of one conversation. PostgreSQL
+// would walk all rows of the table in the order of the column when it knows too little of the conversations; as
+// an expression it has no order.
+func (e *Engine) inConversation(column string) string {
+	if e.Skip == "" {
+		return column
+	}
+	return column + " + 0"
 }

@@ -66,8 +66,8 @@ func (s *Store) claim(w *Writer, owner string, kind store.LaneKind, limit int, l
 	}
 	for _, t := range turns {
 		if err := w.later(`UPDATE lane SET owner = $1, lease_until = $2, epoch = $3, attempt = $4
-			WHERE conversation = $5 AND kind = $6`,
-			owner, micros(w.now.Add(lease)), t.Epoch, t.Attempt, t.Conversation, string(kind)); err != nil {
+			WHERE conversation = $5 AND kind = $6 AND head = $7`,
+			owner, micros(w.now.Add(lease)), t.Epoch, t.Attempt, t.Conversation, string(kind), t.Seq); err != nil {
 			return nil, err
 		}
 	}
@@ -107,8 +107,8 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration) er
 		until := micros(w.now.Add(lease))
 		for _, query := range []string{
 			// What another transaction holds at this moment is being finished, or was claimed just now.
-			`UPDATE lane SET lease_until = $1 WHERE (conversation, kind) IN
-				(SELECT d.conversation, d.kind FROM lane d WHERE d.owner = $2 AND d.owner <> ''` + s.Skip + `)`,
+			`UPDATE lane SET lease_until = $1 WHERE (kind, head) IN
+				(SELECT d.kind, d.head FROM lane d WHERE d.owner = $2 AND d.owner <> ''` + s.Skip + `)`,
 			`UPDATE sender SET lease_until = $1 WHERE (platform, account) IN
 				(SELECT d.platform, d.account FROM sender d WHERE d.owner = $2` + s.Skip + `)`,
 			`UPDATE delivery SET lease_until = $1 WHERE seq IN (SELECT d.seq FROM delivery d
@@ -230,22 +230,25 @@ func finished(w *Writer, t store.Turn) error {
 	return err
 }
 
-// advance frees the lane for its next message, or ends it.
+// unanswered holds for messages of one conversation that have no outcome. The indexes of all such messages are for a
+// condition that says so in another way, since PostgreSQL would walk one of them for a conversation.
+const unanswered = `coalesce(outcome, '') = ''`
+
+// advance frees the lane for its next message, or ends it. All that changes a lane names its head, which one lane has:
+// PostgreSQL may look for it in the index of heads, and would walk all lanes of the kind there.
 func advance(w *Writer, t store.Turn) error {
 	var next sql.NullInt64
-	if _, err := w.Row(`SELECT min(`+w.inConversation(`seq`)+`) FROM message
-		WHERE conversation = $1 AND seq > $2 AND lane = $3 AND outcome IS NULL`,
+	if _, err := w.Row(`SELECT min(`+w.engine.inConversation(`seq`)+`) FROM message
+		WHERE conversation = $1 AND seq > $2 AND lane = $3 AND `+unanswered,
 		[]any{t.Conversation, t.Seq, string(t.Lane)}, &next); err != nil {
 		return err
 	}
 	if !next.Valid {
-		err := w.later(`DELETE FROM lane WHERE conversation = $1 AND kind = $2`, t.Conversation, string(t.Lane))
-		return err
+		return w.later(`DELETE FROM lane WHERE conversation = $1 AND kind = $2 AND head = $3`, t.Conversation, string(t.Lane), t.Seq)
 	}
 	w.changed = true
-	err := w.later(`UPDATE lane SET head = $1, attempt = 0, owner = '', lease_until = 0
-		WHERE conversation = $2 AND kind = $3`, next.Int64, t.Conversation, string(t.Lane))
-	return err
+	return w.later(`UPDATE lane SET head = $1, attempt = 0, owner = '', lease_until = 0
+		WHERE conversation = $2 AND kind = $3 AND head = $4`, next.Int64, t.Conversation, string(t.Lane), t.Seq)
 }
 
 // everybody stands for the user in a direct chat, where there is only one.
@@ -285,7 +288,8 @@ func appendHistory(w *Writer, conversation, agent string, turns []chat.Turn) err
 // Following implements store.Lanes.
 func (s *Store) Following(ctx context.Context, t store.Turn, limit int) (out []store.Turn, err error) {
 	rows, err := s.Reads.QueryContext(ctx, `SELECT seq, cause, body FROM message
-		WHERE conversation = $1 AND lane = $2 AND seq > $3 AND outcome IS NULL ORDER BY seq LIMIT $4`,
+		WHERE conversation = $1 AND lane = $2 AND seq > $3 AND `+unanswered+`
+		ORDER BY `+s.inConversation(`seq`)+` LIMIT $4`,
 		t.Conversation, string(t.Lane), t.Seq, limit)
 	return out, drain(rows, err, func(rows *sql.Rows) error {
 		m := store.Turn{Conversation: t.Conversation, Lane: t.Lane}

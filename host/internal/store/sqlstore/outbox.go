@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ func enqueue(w *Writer, deliveries []store.Delivery) error {
 
 // promote marks the oldest open delivery of a conversation, which is locked, as one that may be claimed.
 func promote(w *Writer, conversation string) error {
-	n, err := w.Exec(`UPDATE delivery SET behind = 0 WHERE behind = 1 AND seq = (SELECT min(`+w.inConversation(`o.seq`)+`) FROM delivery o
+	n, err := w.Exec(`UPDATE delivery SET behind = 0 WHERE behind = 1 AND seq = (SELECT min(`+w.engine.inConversation(`o.seq`)+`) FROM delivery o
 		WHERE o.conversation = $1 AND o.state IN ('queued', 'sending'))`, conversation)
 	if n > 0 {
 		w.changed = true
@@ -132,18 +133,22 @@ func (s *Store) claimDeliveries(w *Writer, owner string, limit int, lease time.D
 		return nil, err
 	}
 	var found, broken []store.Delivery
+	var seqs []int64      // of found
 	for bulk := range 2 { // answers that somebody waits for go first
+		if len(found) == limit {
+			break
+		}
 		err := w.each(deliveries+` WHERE d.state = 'queued' AND d.behind = 0 AND d.bulk = $4 AND d.next_at <= $1
 				AND `+oldest+` AND `+notPaused+`
 				AND NOT EXISTS (SELECT 1 FROM sender s WHERE s.platform = d.platform AND s.account = d.account
 					AND (s.owner <> $2 AND s.lease_until > $1 OR s.rest_until > $1))
 			ORDER BY d.next_at, d.seq LIMIT $3`+s.Skip, []any{now, owner, limit - len(found), bulk}, func(rows Row) error {
-			d, _, err := scanDelivery(rows)
+			d, seq, err := scanDelivery(rows)
 			if errors.Is(err, errUnreadable) {
 				broken = append(broken, d)
 				return nil
 			}
-			found = append(found, d)
+			found, seqs = append(found, d), append(seqs, seq)
 			return err
 		})
 		if err != nil {
@@ -162,28 +167,33 @@ func (s *Store) claimDeliveries(w *Writer, owner string, limit int, lease time.D
 			return nil, err
 		}
 	}
-	var out []store.Delivery
-	held := map[store.Account]bool{}
+	accounts := map[store.Account]bool{}
 	for _, d := range found {
-		a := store.Account{Platform: d.Platform, Account: d.Account}
-		if _, asked := held[a]; !asked {
-			var err error
-			if held[a], err = holdSender(w, owner, a, senderLease); err != nil {
-				return nil, err
-			}
-		}
-		if !held[a] {
+		accounts[accountOf(d)] = true
+	}
+	held, err := holdSenders(w, owner, slices.Collect(maps.Keys(accounts)), senderLease)
+	if err != nil {
+		return nil, err
+	}
+	var out []store.Delivery
+	var claimed []int64
+	for i, d := range found {
+		if !slices.Contains(held, accountOf(d)) {
 			continue
 		}
 		d.State = store.StateSending
 		d.Attempt++
-		if err := w.later(`UPDATE delivery SET state = 'sending', attempt = $1, owner = $2, sent_by = $2, lease_until = $3, claimed_at = $4
-			WHERE id = $5`, d.Attempt, owner, now+lease.Microseconds(), now, d.ID); err != nil {
-			return nil, err
-		}
-		out = append(out, d)
+		out, claimed = append(out, d), append(claimed, seqs[i])
 	}
-	return out, nil
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, w.later(`UPDATE delivery SET state = 'sending', attempt = attempt + 1, owner = $1, sent_by = $1, lease_until = $2,
+		claimed_at = $3 WHERE `+w.engine.In(`seq`, `$4`), owner, now+lease.Microseconds(), now, numbers(claimed))
+}
+
+func accountOf(d store.Delivery) store.Account {
+	return store.Account{Platform: d.Platform, Account: d.Account}
 }
 
 // markUnknown makes deliveries unknown whose sender is gone, and returns how many. which is a condition on

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -28,26 +29,31 @@ func holdSender(w *Writer, owner string, a store.Account, lease time.Duration) (
 func (s *Store) HoldSenders(
 	ctx context.Context, owner string, accounts []store.Account, lease time.Duration,
 ) ([]store.Account, error) {
-	// In order, so that two hosts that ask for the same accounts do not wait for each other.
-	accounts = slices.SortedFunc(slices.Values(accounts), func(a, b store.Account) int {
-		return strings.Compare(a.Platform+"\x00"+a.Account, b.Platform+"\x00"+b.Account)
-	})
 	var held []store.Account
-	err := s.commit.do(ctx, nil, func(w *Writer) error {
-		held = nil
-		for _, a := range accounts {
-			ok, err := holdSender(w, owner, a, lease)
-			if err != nil {
-				return err
-			}
-			if ok {
-				held = append(held, a)
-			}
-		}
-		return nil
+	err := s.commit.do(ctx, nil, func(w *Writer) (err error) {
+		held, err = holdSenders(w, owner, accounts, lease)
+		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	return held, nil
+}
+
+// holdSenders makes the owner the sender of those accounts that have no other one, and returns them. It goes about
+// it in order, so that two hosts that want the same accounts do not wait for each other.
+func holdSenders(w *Writer, owner string, accounts []store.Account, lease time.Duration) (held []store.Account, err error) {
+	accounts = slices.SortedFunc(slices.Values(accounts), func(a, b store.Account) int {
+		return cmp.Or(strings.Compare(a.Platform, b.Platform), strings.Compare(a.Account, b.Account))
+	})
+	for _, a := range accounts {
+		ok, err := holdSender(w, owner, a, lease)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			held = append(held, a)
+		}
 	}
 	return held, nil
 }

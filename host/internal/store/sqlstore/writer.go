@@ -127,16 +127,6 @@ func (w *Writer) gone(err error) bool {
 	return w.conn == nil || w.engine.Gone(w.conn, err)
 }
 
-// inConversation is a column whose least value is looked for among the rows of one conversation. PostgreSQL
-// would walk all rows of the table in the order of the column when it knows too little of the conversations; as
-// an expression it has no order.
-func (w *Writer) inConversation(column string) string {
-	if w.engine.Skip == "" {
-		return column
-	}
-	return column + " + 0"
-}
-
 // statement prepares a query once and keeps it, so queries must come from a fixed set.
 func (w *Writer) statement(query string) (*sql.Stmt, error) {
 	if s := w.prepared[query]; s != nil {
