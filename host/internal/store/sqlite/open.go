@@ -53,7 +53,9 @@ type Store struct {
 	writes *sql.DB // one connection, used by the writer only
 	reads  *sql.DB
 
-	restart   atomic.Bool // the writer is to move the rest of the log: see checkpoint
+	unmoved   atomic.Int64  // what was written since the last checkpoint began
+	due       chan struct{} // there is enough of it for one; holds one note
+	restart   atomic.Bool   // the writer is to move the rest of the log: see Checkpoint
 	stop      chan struct{}
 	keeper    sync.WaitGroup
 	closeOnce sync.Once
@@ -72,7 +74,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s = &Store{log: o.Logger, path: path, stop: make(chan struct{})}
+	s = &Store{log: o.Logger, path: path, due: make(chan struct{}, 1), stop: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -111,6 +113,12 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 		},
 		Commit: func(w *sqlstore.Writer) error {
 			_, err := w.Exec(`COMMIT`)
+			if s.unmoved.Add(int64(w.Writes())) > moveAfter {
+				select {
+				case s.due <- struct{}{}:
+				default:
+				}
+			}
 			return err
 		},
 	}, o.Limits, o.Logger)
@@ -185,9 +193,11 @@ func (s *Store) recover(ctx context.Context) error {
 	return err
 }
 
-// The log is begun anew when it has restartAt pages of 4 KiB: the longer it is, the more often has a page changed
-// that is moved once. The writer moves about rest of them itself.
+// A checkpoint is made after moveAfter statements that wrote. Commits wait for the disk as long as one does, so
+// many small ones are better than few large ones. The log is begun anew when it has restartAt pages of 4 KiB: the
+// longer it is, the more often has a page changed that is moved once. The writer moves about rest of them itself.
 const (
+	moveAfter = 4000
 	restartAt = 8192
 	rest      = 512
 )
@@ -204,8 +214,9 @@ func (s *Store) checkpoint() {
 			if s.lost() {
 				return
 			}
-			s.Checkpoint()
+		case <-s.due:
 		}
+		s.Checkpoint()
 	}
 }
 
@@ -213,6 +224,7 @@ func (s *Store) checkpoint() {
 // at a moment when all of it was moved, and there is none while writes go on. So once little is left the writer
 // moves that itself, between two transactions: it takes a few milliseconds instead of hundreds.
 func (s *Store) Checkpoint() {
+	s.unmoved.Store(0)
 	for last := 0; ; {
 		var busy, pages, moved int
 		if err := s.reads.QueryRow(`PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &moved); err != nil {

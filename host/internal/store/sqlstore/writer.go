@@ -29,6 +29,7 @@ type Writer struct {
 	current    *task            // the operation that runs; nil: none
 	queue      []*Statement     // what the database has still to run
 	owners     map[string]*task // of what they are about
+	writes     int              // statements that changed something, or may have
 	changed    bool             // there is new work for some host
 	times      map[way]int64    // when something last came in or went out; written at the end
 	pending    pending          // what waits more, or less
@@ -41,7 +42,7 @@ func (w *Writer) begin(ctx context.Context, batch []*operation) (err error) {
 	if d := w.engine.Deadline; d > 0 {
 		w.ctx, w.cancel = context.WithTimeout(ctx, d)
 	}
-	w.inside, w.failed, w.committing, w.changed = false, false, false, false
+	w.inside, w.failed, w.committing, w.changed, w.writes = false, false, false, false, 0
 	w.current, w.queue, w.times, w.pending = nil, nil, nil, pending{}
 	if w.conn == nil {
 		if w.conn, err = w.engine.Connect(w.ctx); err != nil {
@@ -141,6 +142,9 @@ func (w *Writer) statement(query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
+// Writes is how many statements of the transaction changed something, or may have.
+func (w *Writer) Writes() int { return w.writes }
+
 // Context is that of the transaction.
 func (w *Writer) Context() context.Context { return w.ctx }
 
@@ -168,6 +172,7 @@ func (w *Writer) fit(args []any) []any {
 
 // wrote notes that the operation that runs changed something, or may have.
 func (w *Writer) wrote() {
+	w.writes++
 	if w.current != nil {
 		w.current.writes++
 	}
