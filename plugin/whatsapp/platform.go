@@ -153,6 +153,7 @@ func Info() platform.Info {
 		Description:         "WhatsApp through Meta's Cloud API.",
 		Capabilities:        []string{chat.CapInteractive, chat.CapFiles, chat.CapSignals, chat.CapMedia, chat.CapEmulator},
 		WebhookContentTypes: []string{"application/json"},
+		WebhookHeaders:      []string{webhook.SignatureHeader},
 		Limits:              limits(),
 	}
 }

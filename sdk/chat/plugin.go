@@ -44,6 +44,7 @@ type PluginInfo struct {
 type PlatformInfo struct {
 	DisplayName         string   `json:"display_name"`
 	WebhookContentTypes []string `json:"webhook_content_types,omitempty"` // empty means any
+	WebhookHeaders      []string `json:"webhook_headers,omitempty"`       // that the plugin reads, in lower case; empty means all
 	Limits              Limits   `json:"limits,omitzero"`
 }
 

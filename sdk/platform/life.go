@@ -48,7 +48,8 @@ func (s Spec) manifest() (chat.PluginInfo, error) {
 		ID: s.ID, Kind: chat.PluginPlatform, Version: s.Version, SDK: "aofd-go/" + version.String(),
 		Description: s.Description, Capabilities: s.announced(), MaxConcurrentCalls: s.MaxConcurrentCalls,
 		ConfigSchema: raw, Platform: &chat.PlatformInfo{
-			DisplayName: s.DisplayName, WebhookContentTypes: s.WebhookContentTypes, Limits: s.Limits,
+			DisplayName: s.DisplayName, WebhookContentTypes: s.WebhookContentTypes, WebhookHeaders: s.WebhookHeaders,
+			Limits: s.Limits,
 		},
 	}, nil
 }

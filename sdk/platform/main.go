@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -41,6 +42,10 @@ func Main(s Spec) {
 	keepPrivate()
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		// The host needs the other half: threads that wake each other are most of what a small call costs.
+		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0)/2, 1))
 	}
 	logTo(os.Stderr)
 	serve(s)

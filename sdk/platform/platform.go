@@ -67,8 +67,11 @@ type Info struct {
 	Capabilities []string
 	// WebhookContentTypes are the media types of webhook bodies; empty means any.
 	WebhookContentTypes []string
-	Limits              chat.Limits
-	MaxConcurrentCalls  uint32
+	// WebhookHeaders are the names, in lower case, of the headers that the platform reads of a webhook. It gets
+	// no others; empty means all.
+	WebhookHeaders     []string
+	Limits             chat.Limits
+	MaxConcurrentCalls uint32
 }
 
 // Spec is a platform plugin.

@@ -38,7 +38,8 @@ var spec = platform.Spec{
 	Info: platform.Info{
 		ID: "test", DisplayName: "Test", Version: "1.2.3", Description: "For tests.",
 		Capabilities: []string{chat.CapInteractive}, WebhookContentTypes: []string{"text/plain"},
-		Limits: chat.Limits{TextMax: 10},
+		WebhookHeaders: []string{"x-signature"},
+		Limits:         chat.Limits{TextMax: 10},
 	},
 	New: platform.Configured(func(c config) (platform.Platform, error) { return adapter{config: c}, nil }),
 	Commands: []platform.Command{{Name: "greet", Short: "greets", Run: func(_ context.Context, args []string) int {

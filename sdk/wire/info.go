@@ -14,7 +14,8 @@ func toInfo(i chat.PluginInfo) *pluginv1.GetInfoResponse {
 		ConfigSchemaJson: i.ConfigSchema,
 		Platform: maybe(i.Platform, func(p chat.PlatformInfo) *pluginv1.PlatformInfo {
 			return &pluginv1.PlatformInfo{
-				DisplayName: p.DisplayName, WebhookContentTypes: p.WebhookContentTypes, Limits: toLimits(p.Limits),
+				DisplayName: p.DisplayName, WebhookContentTypes: p.WebhookContentTypes, WebhookHeaders: p.WebhookHeaders,
+				Limits: toLimits(p.Limits),
 			}
 		}),
 	}
@@ -28,7 +29,8 @@ func fromInfo(i *pluginv1.GetInfoResponse) chat.PluginInfo {
 	}
 	if p := i.GetPlatform(); p != nil {
 		out.Platform = &chat.PlatformInfo{
-			DisplayName: p.GetDisplayName(), WebhookContentTypes: p.GetWebhookContentTypes(), Limits: fromLimits(p.GetLimits()),
+			DisplayName: p.GetDisplayName(), WebhookContentTypes: p.GetWebhookContentTypes(), WebhookHeaders: p.GetWebhookHeaders(),
+			Limits: fromLimits(p.GetLimits()),
 		}
 	}
 	return out

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -96,7 +98,7 @@ func (p *Plugin) CheckHealth(ctx context.Context) (h chat.Health, err error) {
 // VerifySignature asks whether a request is from the platform.
 func (p *Plugin) VerifySignature(ctx context.Context, r chat.Request) (v chat.Verification, err error) {
 	err = p.pure(ctx, "VerifySignature", verifyTimeout, func(ctx context.Context, in *instance) (err error) {
-		v, err = in.platform.VerifySignature(ctx, r)
+		v, err = in.platform.VerifySignature(ctx, p.heard(r))
 		return err
 	})
 	return v, err
@@ -105,10 +107,26 @@ func (p *Plugin) VerifySignature(ctx context.Context, r chat.Request) (v chat.Ve
 // ParseMessage asks what a request says.
 func (p *Plugin) ParseMessage(ctx context.Context, r chat.Request) (b chat.Batch, err error) {
 	err = p.pure(ctx, "ParseMessage", parseTimeout+time.Duration(len(r.Body)>>20)*parsePerMiB, func(ctx context.Context, in *instance) (err error) {
-		b, err = in.parser.ParseMessage(ctx, r)
+		b, err = in.parser.ParseMessage(ctx, p.heard(r))
 		return err
 	})
 	return b, err
+}
+
+// heard is a request with those headers only that the plugin wants to read.
+func (p *Plugin) heard(r chat.Request) chat.Request {
+	info := p.Info().Platform
+	if info == nil || len(info.WebhookHeaders) == 0 {
+		return r
+	}
+	all := r.Headers
+	r.Headers = make([]chat.Header, 0, len(info.WebhookHeaders))
+	for _, h := range all {
+		if slices.ContainsFunc(info.WebhookHeaders, func(name string) bool { return strings.EqualFold(name, h.Name) }) {
+			r.Headers = append(r.Headers, h)
+		}
+	}
+	return r
 }
 
 // SendResponse has an answer sent. It is never repeated here: the error says whether anything went out.

@@ -98,6 +98,11 @@ var roles = map[string]func(){
 		s.MaxConcurrentCalls = 1
 		platform.Main(s)
 	},
+	"picky": func() {
+		s := spec("picky")
+		s.WebhookHeaders = []string{"x-signature", "X-Time"}
+		platform.Main(s)
+	},
 	"host":      hostRole,
 	"bad-start": badStartRole,
 }
@@ -161,6 +166,8 @@ func (a adapter) ParseMessage(_ context.Context, r chat.Request) (chat.Batch, er
 	switch word, rest, _ := strings.Cut(out, " "); word {
 	case "name":
 		out = a.config.Name
+	case "headers":
+		out = fmt.Sprint(r.Headers)
 	case "version":
 		out = os.Getenv("TEST_VERSION")
 	case "env":

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/aof-dev/aofd/host/internal/catalog"
+	"github.com/aof-dev/aofd/sdk/chat"
 )
 
 // Plugins are killed while many requests share the stream: each is repeated on the next process.
@@ -79,6 +80,27 @@ func TestSlowWebhookHoldsUpNoOther(t *testing.T) {
 		if err := <-slow; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A plugin that says which headers it reads gets no others, however it spells them.
+func TestPluginGetsTheHeadersThatItAskedFor(t *testing.T) {
+	t.Parallel()
+	f := open(t, quick, "good", "picky")
+	r := chat.Request{Method: "POST", URI: "/", Body: []byte("headers"), Headers: []chat.Header{
+		{Name: "cookie", Value: "of a proxy"}, {Name: "x-signature", Value: "a"}, {Name: "x-signature", Value: "b"}, {Name: "x-time", Value: "1"},
+	}}
+	for id, want := range map[string]string{
+		"good":  "[{cookie of a proxy} {x-signature a} {x-signature b} {x-time 1}]",
+		"picky": "[{x-signature a} {x-signature b} {x-time 1}]",
+	} {
+		b, err := f.start(t, id).ParseMessage(t.Context(), r)
+		if err != nil || len(b.Messages) != 1 || b.Messages[0].ID != want {
+			t.Errorf("%s was told %+v, %v", id, b.Messages, err)
+		}
+	}
+	if len(r.Headers) != 4 {
+		t.Errorf("the caller's own headers are changed: %v", r.Headers)
 	}
 }
 

@@ -141,7 +141,8 @@ type HttpRequest struct {
 	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
 	// Required. Path and query as received.
 	Uri string `protobuf:"bytes,2,opt,name=uri,proto3" json:"uri,omitempty"`
-	// Required. Headers in the order received, repeated ones repeated; names in lower case.
+	// Required. Headers in the order received, repeated ones repeated; names in lower case. Only those
+	// that the plugin asks for, if it does: see PlatformInfo.webhook_headers.
 	Headers []*Header `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
 	// Optional. The body, unchanged.
 	Body []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`

@@ -381,9 +381,12 @@ type PlatformInfo struct {
 	// empty means any.
 	WebhookContentTypes []string `protobuf:"bytes,2,rep,name=webhook_content_types,json=webhookContentTypes,proto3" json:"webhook_content_types,omitempty"`
 	// Optional. What one message may hold. 0 in a field means no limit known.
-	Limits        *Limits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Limits *Limits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
+	// Optional. Lower-case names of the headers that the plugin reads of a webhook, such as that of the
+	// signature: the host passes no others. Empty means all.
+	WebhookHeaders []string `protobuf:"bytes,4,rep,name=webhook_headers,json=webhookHeaders,proto3" json:"webhook_headers,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *PlatformInfo) Reset() {
@@ -433,6 +436,13 @@ func (x *PlatformInfo) GetWebhookContentTypes() []string {
 func (x *PlatformInfo) GetLimits() *Limits {
 	if x != nil {
 		return x.Limits
+	}
+	return nil
+}
+
+func (x *PlatformInfo) GetWebhookHeaders() []string {
+	if x != nil {
+		return x.WebhookHeaders
 	}
 	return nil
 }
@@ -1298,11 +1308,12 @@ const file_aof_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x14max_concurrent_calls\x18\b \x01(\rR\x12maxConcurrentCalls\x12,\n" +
 	"\x12config_schema_json\x18\t \x01(\fR\x10configSchemaJson\x127\n" +
 	"\bplatform\x18\n" +
-	" \x01(\v2\x1b.aof.plugin.v1.PlatformInfoR\bplatform\"\x94\x01\n" +
+	" \x01(\v2\x1b.aof.plugin.v1.PlatformInfoR\bplatform\"\xbd\x01\n" +
 	"\fPlatformInfo\x12!\n" +
 	"\fdisplay_name\x18\x01 \x01(\tR\vdisplayName\x122\n" +
 	"\x15webhook_content_types\x18\x02 \x03(\tR\x13webhookContentTypes\x12-\n" +
-	"\x06limits\x18\x03 \x01(\v2\x15.aof.plugin.v1.LimitsR\x06limits\"\xb3\x06\n" +
+	"\x06limits\x18\x03 \x01(\v2\x15.aof.plugin.v1.LimitsR\x06limits\x12'\n" +
+	"\x0fwebhook_headers\x18\x04 \x03(\tR\x0ewebhookHeaders\"\xb3\x06\n" +
 	"\x06Limits\x12\x19\n" +
 	"\btext_max\x18\x01 \x01(\rR\atextMax\x120\n" +
 	"\x14interactive_text_max\x18\x02 \x01(\rR\x12interactiveTextMax\x12\x1f\n" +

@@ -25,51 +25,51 @@ _sym_db = _symbol_database.Default()
 from aof.platform.v1 import message_pb2 as aof_dot_platform_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61of/plugin/v1/plugin.proto\x12\raof.plugin.v1\x1a\x1d\x61of/platform/v1/message.proto\"`\n\x0eGetInfoRequest\x12!\n\x0chost_version\x18\x01 \x01(\tR\x0bhostVersion\x12+\n\x11host_capabilities\x18\x02 \x03(\tR\x10hostCapabilities\"\x84\x03\n\x0fGetInfoResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12-\n\x04kind\x18\x02 \x01(\x0e\x32\x19.aof.plugin.v1.PluginKindR\x04kind\x12\x18\n\x07version\x18\x03 \x01(\tR\x07version\x12\x10\n\x03sdk\x18\x04 \x01(\tR\x03sdk\x12\'\n\x0fhost_constraint\x18\x05 \x01(\tR\x0ehostConstraint\x12 \n\x0b\x64\x65scription\x18\x06 \x01(\tR\x0b\x64\x65scription\x12\"\n\x0c\x63\x61pabilities\x18\x07 \x03(\tR\x0c\x63\x61pabilities\x12\x30\n\x14max_concurrent_calls\x18\x08 \x01(\rR\x12maxConcurrentCalls\x12,\n\x12\x63onfig_schema_json\x18\t \x01(\x0cR\x10\x63onfigSchemaJson\x12\x37\n\x08platform\x18\n \x01(\x0b\x32\x1b.aof.plugin.v1.PlatformInfoR\x08platform\"\x94\x01\n\x0cPlatformInfo\x12!\n\x0c\x64isplay_name\x18\x01 \x01(\tR\x0b\x64isplayName\x12\x32\n\x15webhook_content_types\x18\x02 \x03(\tR\x13webhookContentTypes\x12-\n\x06limits\x18\x03 \x01(\x0b\x32\x15.aof.plugin.v1.LimitsR\x06limits\"\xb3\x06\n\x06Limits\x12\x19\n\x08text_max\x18\x01 \x01(\rR\x07textMax\x12\x30\n\x14interactive_text_max\x18\x02 \x01(\rR\x12interactiveTextMax\x12\x1f\n\x0b\x62uttons_max\x18\x03 \x01(\rR\nbuttonsMax\x12(\n\x10\x62utton_label_max\x18\x04 \x01(\rR\x0e\x62uttonLabelMax\x12\"\n\rlist_rows_max\x18\x05 \x01(\rR\x0blistRowsMax\x12*\n\x11list_sections_max\x18\x06 \x01(\rR\x0flistSectionsMax\x12\"\n\rrow_title_max\x18\x07 \x01(\rR\x0browTitleMax\x12.\n\x13row_description_max\x18\x08 \x01(\rR\x11rowDescriptionMax\x12\"\n\raction_id_max\x18\t \x01(\rR\x0b\x61\x63tionIdMax\x12\x34\n\x0bper_account\x18\n \x01(\x0b\x32\x13.aof.plugin.v1.RateR\nperAccount\x12\x38\n\rper_recipient\x18\x0b \x01(\x0b\x32\x13.aof.plugin.v1.RateR\x0cperRecipient\x12\x1f\n\x0b\x63\x61ption_max\x18\x0c \x01(\rR\ncaptionMax\x12\x1d\n\nheader_max\x18\r \x01(\rR\theaderMax\x12\x1d\n\nfooter_max\x18\x0e \x01(\rR\tfooterMax\x12$\n\x0elist_label_max\x18\x0f \x01(\rR\x0clistLabelMax\x12*\n\x11section_title_max\x18\x10 \x01(\rR\x0fsectionTitleMax\x12*\n\x11reply_window_secs\x18\x11 \x01(\rR\x0freplyWindowSecs\x12!\n\x0c\x63ontacts_max\x18\x12 \x01(\rR\x0b\x63ontactsMax\x12(\n\x10native_bytes_max\x18\x13 \x01(\rR\x0enativeBytesMax\x12/\n\x05media\x18\x14 \x03(\x0b\x32\x19.aof.plugin.v1.MediaLimitR\x05media\"v\n\nMediaLimit\x12.\n\x04type\x18\x01 \x01(\x0e\x32\x1a.aof.platform.v1.MediaTypeR\x04type\x12\x1b\n\tmime_type\x18\x02 \x01(\tR\x08mimeType\x12\x1b\n\tmax_bytes\x18\x03 \x01(\x04R\x08maxBytes\"9\n\x04Rate\x12\x1b\n\tperiod_ms\x18\x01 \x01(\rR\x08periodMs\x12\x14\n\x05\x62urst\x18\x02 \x01(\rR\x05\x62urst\"8\n\x15ValidateConfigRequest\x12\x1f\n\x0b\x63onfig_json\x18\x01 \x01(\x0cR\nconfigJson\"U\n\x16ValidateConfigResponse\x12;\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x19.aof.plugin.v1.DiagnosticR\x0b\x64iagnostics\"\x89\x01\n\nDiagnostic\x12\x33\n\x08severity\x18\x01 \x01(\x0e\x32\x17.aof.plugin.v1.SeverityR\x08severity\x12\x18\n\x07pointer\x18\x02 \x01(\tR\x07pointer\x12\x18\n\x07summary\x18\x03 \x01(\tR\x07summary\x12\x12\n\x04hint\x18\x04 \x01(\tR\x04hint\"S\n\x10\x43onfigureRequest\x12\x1f\n\x0b\x63onfig_json\x18\x01 \x01(\x0cR\nconfigJson\x12\x1e\n\ngeneration\x18\x02 \x01(\x04R\ngeneration\"\x84\x01\n\x11\x43onfigureResponse\x12\x32\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x16.aof.plugin.v1.AccountR\x08\x61\x63\x63ounts\x12;\n\x0b\x64iagnostics\x18\x02 \x03(\x0b\x32\x19.aof.plugin.v1.DiagnosticR\x0b\x64iagnostics\"e\n\x07\x41\x63\x63ount\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\'\n\x04rate\x18\x03 \x01(\x0b\x32\x13.aof.plugin.v1.RateR\x04rate\"\x14\n\x12\x43heckHealthRequest\"a\n\x13\x43heckHealthResponse\x12\x30\n\x05state\x18\x01 \x01(\x0e\x32\x1a.aof.plugin.v1.HealthStateR\x05state\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\"\x0e\n\x0c\x44rainRequest\"\x0f\n\rDrainResponse*Z\n\nPluginKind\x12\x1b\n\x17PLUGIN_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14PLUGIN_KIND_PLATFORM\x10\x01\x12\x15\n\x11PLUGIN_KIND_AGENT\x10\x02*N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eSEVERITY_ERROR\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02*t\n\x0bHealthState\x12\x1c\n\x18HEALTH_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fHEALTH_STATE_OK\x10\x01\x12\x19\n\x15HEALTH_STATE_DEGRADED\x10\x02\x12\x17\n\x13HEALTH_STATE_FAILED\x10\x03\x32\xa2\x03\n\rPluginService\x12H\n\x07GetInfo\x12\x1d.aof.plugin.v1.GetInfoRequest\x1a\x1e.aof.plugin.v1.GetInfoResponse\x12]\n\x0eValidateConfig\x12$.aof.plugin.v1.ValidateConfigRequest\x1a%.aof.plugin.v1.ValidateConfigResponse\x12N\n\tConfigure\x12\x1f.aof.plugin.v1.ConfigureRequest\x1a .aof.plugin.v1.ConfigureResponse\x12T\n\x0b\x43heckHealth\x12!.aof.plugin.v1.CheckHealthRequest\x1a\".aof.plugin.v1.CheckHealthResponse\x12\x42\n\x05\x44rain\x12\x1b.aof.plugin.v1.DrainRequest\x1a\x1c.aof.plugin.v1.DrainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61of/plugin/v1/plugin.proto\x12\raof.plugin.v1\x1a\x1d\x61of/platform/v1/message.proto\"`\n\x0eGetInfoRequest\x12!\n\x0chost_version\x18\x01 \x01(\tR\x0bhostVersion\x12+\n\x11host_capabilities\x18\x02 \x03(\tR\x10hostCapabilities\"\x84\x03\n\x0fGetInfoResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12-\n\x04kind\x18\x02 \x01(\x0e\x32\x19.aof.plugin.v1.PluginKindR\x04kind\x12\x18\n\x07version\x18\x03 \x01(\tR\x07version\x12\x10\n\x03sdk\x18\x04 \x01(\tR\x03sdk\x12\'\n\x0fhost_constraint\x18\x05 \x01(\tR\x0ehostConstraint\x12 \n\x0b\x64\x65scription\x18\x06 \x01(\tR\x0b\x64\x65scription\x12\"\n\x0c\x63\x61pabilities\x18\x07 \x03(\tR\x0c\x63\x61pabilities\x12\x30\n\x14max_concurrent_calls\x18\x08 \x01(\rR\x12maxConcurrentCalls\x12,\n\x12\x63onfig_schema_json\x18\t \x01(\x0cR\x10\x63onfigSchemaJson\x12\x37\n\x08platform\x18\n \x01(\x0b\x32\x1b.aof.plugin.v1.PlatformInfoR\x08platform\"\xbd\x01\n\x0cPlatformInfo\x12!\n\x0c\x64isplay_name\x18\x01 \x01(\tR\x0b\x64isplayName\x12\x32\n\x15webhook_content_types\x18\x02 \x03(\tR\x13webhookContentTypes\x12-\n\x06limits\x18\x03 \x01(\x0b\x32\x15.aof.plugin.v1.LimitsR\x06limits\x12\'\n\x0fwebhook_headers\x18\x04 \x03(\tR\x0ewebhookHeaders\"\xb3\x06\n\x06Limits\x12\x19\n\x08text_max\x18\x01 \x01(\rR\x07textMax\x12\x30\n\x14interactive_text_max\x18\x02 \x01(\rR\x12interactiveTextMax\x12\x1f\n\x0b\x62uttons_max\x18\x03 \x01(\rR\nbuttonsMax\x12(\n\x10\x62utton_label_max\x18\x04 \x01(\rR\x0e\x62uttonLabelMax\x12\"\n\rlist_rows_max\x18\x05 \x01(\rR\x0blistRowsMax\x12*\n\x11list_sections_max\x18\x06 \x01(\rR\x0flistSectionsMax\x12\"\n\rrow_title_max\x18\x07 \x01(\rR\x0browTitleMax\x12.\n\x13row_description_max\x18\x08 \x01(\rR\x11rowDescriptionMax\x12\"\n\raction_id_max\x18\t \x01(\rR\x0b\x61\x63tionIdMax\x12\x34\n\x0bper_account\x18\n \x01(\x0b\x32\x13.aof.plugin.v1.RateR\nperAccount\x12\x38\n\rper_recipient\x18\x0b \x01(\x0b\x32\x13.aof.plugin.v1.RateR\x0cperRecipient\x12\x1f\n\x0b\x63\x61ption_max\x18\x0c \x01(\rR\ncaptionMax\x12\x1d\n\nheader_max\x18\r \x01(\rR\theaderMax\x12\x1d\n\nfooter_max\x18\x0e \x01(\rR\tfooterMax\x12$\n\x0elist_label_max\x18\x0f \x01(\rR\x0clistLabelMax\x12*\n\x11section_title_max\x18\x10 \x01(\rR\x0fsectionTitleMax\x12*\n\x11reply_window_secs\x18\x11 \x01(\rR\x0freplyWindowSecs\x12!\n\x0c\x63ontacts_max\x18\x12 \x01(\rR\x0b\x63ontactsMax\x12(\n\x10native_bytes_max\x18\x13 \x01(\rR\x0enativeBytesMax\x12/\n\x05media\x18\x14 \x03(\x0b\x32\x19.aof.plugin.v1.MediaLimitR\x05media\"v\n\nMediaLimit\x12.\n\x04type\x18\x01 \x01(\x0e\x32\x1a.aof.platform.v1.MediaTypeR\x04type\x12\x1b\n\tmime_type\x18\x02 \x01(\tR\x08mimeType\x12\x1b\n\tmax_bytes\x18\x03 \x01(\x04R\x08maxBytes\"9\n\x04Rate\x12\x1b\n\tperiod_ms\x18\x01 \x01(\rR\x08periodMs\x12\x14\n\x05\x62urst\x18\x02 \x01(\rR\x05\x62urst\"8\n\x15ValidateConfigRequest\x12\x1f\n\x0b\x63onfig_json\x18\x01 \x01(\x0cR\nconfigJson\"U\n\x16ValidateConfigResponse\x12;\n\x0b\x64iagnostics\x18\x01 \x03(\x0b\x32\x19.aof.plugin.v1.DiagnosticR\x0b\x64iagnostics\"\x89\x01\n\nDiagnostic\x12\x33\n\x08severity\x18\x01 \x01(\x0e\x32\x17.aof.plugin.v1.SeverityR\x08severity\x12\x18\n\x07pointer\x18\x02 \x01(\tR\x07pointer\x12\x18\n\x07summary\x18\x03 \x01(\tR\x07summary\x12\x12\n\x04hint\x18\x04 \x01(\tR\x04hint\"S\n\x10\x43onfigureRequest\x12\x1f\n\x0b\x63onfig_json\x18\x01 \x01(\x0cR\nconfigJson\x12\x1e\n\ngeneration\x18\x02 \x01(\x04R\ngeneration\"\x84\x01\n\x11\x43onfigureResponse\x12\x32\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x16.aof.plugin.v1.AccountR\x08\x61\x63\x63ounts\x12;\n\x0b\x64iagnostics\x18\x02 \x03(\x0b\x32\x19.aof.plugin.v1.DiagnosticR\x0b\x64iagnostics\"e\n\x07\x41\x63\x63ount\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\'\n\x04rate\x18\x03 \x01(\x0b\x32\x13.aof.plugin.v1.RateR\x04rate\"\x14\n\x12\x43heckHealthRequest\"a\n\x13\x43heckHealthResponse\x12\x30\n\x05state\x18\x01 \x01(\x0e\x32\x1a.aof.plugin.v1.HealthStateR\x05state\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\"\x0e\n\x0c\x44rainRequest\"\x0f\n\rDrainResponse*Z\n\nPluginKind\x12\x1b\n\x17PLUGIN_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14PLUGIN_KIND_PLATFORM\x10\x01\x12\x15\n\x11PLUGIN_KIND_AGENT\x10\x02*N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eSEVERITY_ERROR\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02*t\n\x0bHealthState\x12\x1c\n\x18HEALTH_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fHEALTH_STATE_OK\x10\x01\x12\x19\n\x15HEALTH_STATE_DEGRADED\x10\x02\x12\x17\n\x13HEALTH_STATE_FAILED\x10\x03\x32\xa2\x03\n\rPluginService\x12H\n\x07GetInfo\x12\x1d.aof.plugin.v1.GetInfoRequest\x1a\x1e.aof.plugin.v1.GetInfoResponse\x12]\n\x0eValidateConfig\x12$.aof.plugin.v1.ValidateConfigRequest\x1a%.aof.plugin.v1.ValidateConfigResponse\x12N\n\tConfigure\x12\x1f.aof.plugin.v1.ConfigureRequest\x1a .aof.plugin.v1.ConfigureResponse\x12T\n\x0b\x43heckHealth\x12!.aof.plugin.v1.CheckHealthRequest\x1a\".aof.plugin.v1.CheckHealthResponse\x12\x42\n\x05\x44rain\x12\x1b.aof.plugin.v1.DrainRequest\x1a\x1c.aof.plugin.v1.DrainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aof.plugin.v1.plugin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PLUGINKIND']._serialized_start=2479
-  _globals['_PLUGINKIND']._serialized_end=2569
-  _globals['_SEVERITY']._serialized_start=2571
-  _globals['_SEVERITY']._serialized_end=2649
-  _globals['_HEALTHSTATE']._serialized_start=2651
-  _globals['_HEALTHSTATE']._serialized_end=2767
+  _globals['_PLUGINKIND']._serialized_start=2520
+  _globals['_PLUGINKIND']._serialized_end=2610
+  _globals['_SEVERITY']._serialized_start=2612
+  _globals['_SEVERITY']._serialized_end=2690
+  _globals['_HEALTHSTATE']._serialized_start=2692
+  _globals['_HEALTHSTATE']._serialized_end=2808
   _globals['_GETINFOREQUEST']._serialized_start=76
   _globals['_GETINFOREQUEST']._serialized_end=172
   _globals['_GETINFORESPONSE']._serialized_start=175
   _globals['_GETINFORESPONSE']._serialized_end=563
   _globals['_PLATFORMINFO']._serialized_start=566
-  _globals['_PLATFORMINFO']._serialized_end=714
-  _globals['_LIMITS']._serialized_start=717
-  _globals['_LIMITS']._serialized_end=1536
-  _globals['_MEDIALIMIT']._serialized_start=1538
-  _globals['_MEDIALIMIT']._serialized_end=1656
-  _globals['_RATE']._serialized_start=1658
-  _globals['_RATE']._serialized_end=1715
-  _globals['_VALIDATECONFIGREQUEST']._serialized_start=1717
-  _globals['_VALIDATECONFIGREQUEST']._serialized_end=1773
-  _globals['_VALIDATECONFIGRESPONSE']._serialized_start=1775
-  _globals['_VALIDATECONFIGRESPONSE']._serialized_end=1860
-  _globals['_DIAGNOSTIC']._serialized_start=1863
-  _globals['_DIAGNOSTIC']._serialized_end=2000
-  _globals['_CONFIGUREREQUEST']._serialized_start=2002
-  _globals['_CONFIGUREREQUEST']._serialized_end=2085
-  _globals['_CONFIGURERESPONSE']._serialized_start=2088
-  _globals['_CONFIGURERESPONSE']._serialized_end=2220
-  _globals['_ACCOUNT']._serialized_start=2222
-  _globals['_ACCOUNT']._serialized_end=2323
-  _globals['_CHECKHEALTHREQUEST']._serialized_start=2325
-  _globals['_CHECKHEALTHREQUEST']._serialized_end=2345
-  _globals['_CHECKHEALTHRESPONSE']._serialized_start=2347
-  _globals['_CHECKHEALTHRESPONSE']._serialized_end=2444
-  _globals['_DRAINREQUEST']._serialized_start=2446
-  _globals['_DRAINREQUEST']._serialized_end=2460
-  _globals['_DRAINRESPONSE']._serialized_start=2462
-  _globals['_DRAINRESPONSE']._serialized_end=2477
-  _globals['_PLUGINSERVICE']._serialized_start=2770
-  _globals['_PLUGINSERVICE']._serialized_end=3188
+  _globals['_PLATFORMINFO']._serialized_end=755
+  _globals['_LIMITS']._serialized_start=758
+  _globals['_LIMITS']._serialized_end=1577
+  _globals['_MEDIALIMIT']._serialized_start=1579
+  _globals['_MEDIALIMIT']._serialized_end=1697
+  _globals['_RATE']._serialized_start=1699
+  _globals['_RATE']._serialized_end=1756
+  _globals['_VALIDATECONFIGREQUEST']._serialized_start=1758
+  _globals['_VALIDATECONFIGREQUEST']._serialized_end=1814
+  _globals['_VALIDATECONFIGRESPONSE']._serialized_start=1816
+  _globals['_VALIDATECONFIGRESPONSE']._serialized_end=1901
+  _globals['_DIAGNOSTIC']._serialized_start=1904
+  _globals['_DIAGNOSTIC']._serialized_end=2041
+  _globals['_CONFIGUREREQUEST']._serialized_start=2043
+  _globals['_CONFIGUREREQUEST']._serialized_end=2126
+  _globals['_CONFIGURERESPONSE']._serialized_start=2129
+  _globals['_CONFIGURERESPONSE']._serialized_end=2261
+  _globals['_ACCOUNT']._serialized_start=2263
+  _globals['_ACCOUNT']._serialized_end=2364
+  _globals['_CHECKHEALTHREQUEST']._serialized_start=2366
+  _globals['_CHECKHEALTHREQUEST']._serialized_end=2386
+  _globals['_CHECKHEALTHRESPONSE']._serialized_start=2388
+  _globals['_CHECKHEALTHRESPONSE']._serialized_end=2485
+  _globals['_DRAINREQUEST']._serialized_start=2487
+  _globals['_DRAINREQUEST']._serialized_end=2501
+  _globals['_DRAINRESPONSE']._serialized_start=2503
+  _globals['_DRAINRESPONSE']._serialized_end=2518
+  _globals['_PLUGINSERVICE']._serialized_start=2811
+  _globals['_PLUGINSERVICE']._serialized_end=3229
 # @@protoc_insertion_point(module_scope)
