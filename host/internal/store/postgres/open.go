@@ -55,7 +55,8 @@ type Store struct {
 	log      *slog.Logger
 	name     string // of the database, for people; no secrets
 	schema   string
-	config   *pgx.ConnConfig // of a reader; copied before it is changed
+	config   *pgx.ConnConfig   // of a reader; copied before it is changed
+	asked    map[string]string // the settings of a writer's session
 	writes   *sql.DB
 	reads    *sql.DB
 	now      func() time.Time // nil: the database's clock
@@ -87,7 +88,8 @@ var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,47}$`)
 
 // Open connects to the database at url (postgres://…; what it does not say comes from the environment variables
 // of libpq, such as PGPASSWORD) and brings the schema up to date. It is refused when a newer version wrote the
-// schema, and when this host's clock is far from the database's. ctx bounds the opening only.
+// schema, when this host's clock is far from the database's, by a server that takes no writes, and through a pooler
+// that shares sessions. ctx bounds the opening only.
 func Open(ctx context.Context, url string, o Options) (s *Store, err error) {
 	if o.Schema == "" {
 		o.Schema = DefaultSchema
@@ -114,8 +116,16 @@ func Open(ctx context.Context, url string, o Options) (s *Store, err error) {
 	if o.Interval {
 		synced.RuntimeParams["synchronous_commit"] = "off"
 	}
+	if exposed(config) {
+		o.Logger.Warn("messages and the password may cross the network to the store unprotected: add sslmode=verify-full to its address",
+			"store", s.name)
+	}
+	s.asked = synced.RuntimeParams
 	s.writes = pool(synced, writers)
 	s.reads = pool(config, readers)
+	if err := s.checkSession(ctx); err != nil {
+		return s, err
+	}
 	if err := s.prepare(ctx); err != nil {
 		return s, err
 	}
@@ -148,10 +158,7 @@ func configure(url string, o Options) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = patient
 	}
-	// A server that was demoted is left for the one that took over.
-	if config.ValidateConnect == nil {
-		config.ValidateConnect = pgconnReadWrite
-	}
+	config.ValidateConnect = readWrite // whatever target_session_attrs says
 	for name, value := range map[string]string{
 		"application_name":                    "aofd",
 		"search_path":                         o.Schema,
@@ -180,7 +187,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	defer func() { _ = db.Close() }()
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("the store %s cannot be reached: %w", s.name, err)
+		return s.unreachable(err)
 	}
 	defer func() { _ = conn.Close() }()
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, hash(s.schema)); err != nil {

@@ -175,10 +175,11 @@ func again(err error) bool {
 	return ok && (e.Code[:2] == "40" || e.Code == "55P03" || e.Code == "53200")
 }
 
-// pgconnReadWrite refuses a server that takes no writes.
-func pgconnReadWrite(ctx context.Context, c *pgconn.PgConn) error {
+// readWrite refuses a server that takes no writes: a standby, or one that was demoted, which is left for the one that
+// took over.
+func readWrite(ctx context.Context, c *pgconn.PgConn) error {
 	if err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, c); err != nil {
-		return fmt.Errorf("the server takes no writes: %w", err)
+		return fmt.Errorf("the server takes no writes, as a replica: name the primary server: %w", err)
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type Server struct {
 	dir  string
 	bin  string
 	user *syscall.Credential // nil: that of the test
+	port string              // of the socket's name, and of TCP when the server listens there
 	cmd  *exec.Cmd
 }
 
@@ -38,8 +39,22 @@ type Server struct {
 var ErrMissing = errors.New("PostgreSQL is not installed: run `make postgres`, or install version 14 or newer")
 
 // New makes a server, which does not run yet. Remove ends it.
-func New() (s *Server, err error) {
-	s = &Server{}
+func New() (*Server, error) {
+	s, err := bare()
+	if err != nil {
+		return nil, err
+	}
+	init := s.command("initdb", "--pgdata", s.data(), "--username", "aofd", "--auth", "trust", "--encoding", "UTF8",
+		"--no-locale", "--no-sync", "--no-instructions")
+	if out, err := init.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, out), s.Remove())
+	}
+	return s, nil
+}
+
+// bare makes the folder of a server.
+func bare() (s *Server, err error) {
+	s = &Server{port: "5432"}
 	if s.bin, err = find(); err != nil {
 		return nil, err
 	}
@@ -54,11 +69,6 @@ func New() (s *Server, err error) {
 		if err := os.Chown(s.dir, int(s.user.Uid), int(s.user.Gid)); err != nil {
 			return nil, errors.Join(err, s.Remove())
 		}
-	}
-	init := s.command("initdb", "--pgdata", s.data(), "--username", "aofd", "--auth", "trust", "--encoding", "UTF8",
-		"--no-locale", "--no-sync", "--no-instructions")
-	if out, err := init.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, out), s.Remove())
 	}
 	return s, nil
 }
@@ -112,7 +122,7 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 // sync every commit.
 func (s *Server) Start(settings ...string) error {
 	args := []string{
-		"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200",
+		"-D", s.data(), "-k", s.dir, "-p", s.port, "-c", "listen_addresses=", "-c", "max_connections=200",
 		"-c", "shared_buffers=64MB", "-c", "max_wal_size=256MB", "-c", "logging_collector=off",
 	}
 	for _, c := range settings {
@@ -155,10 +165,15 @@ func (s *Server) exec(ctx context.Context, query string) error {
 }
 
 // Socket is the path at which the server listens.
-func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
+func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL."+s.port) }
 
 // URL is the address of the server's only database.
-func (s *Server) URL() string { return URL(s.dir) }
+func (s *Server) URL() string {
+	if s.port != "5432" {
+		return URL(s.dir) + "&port=" + s.port
+	}
+	return URL(s.dir)
+}
 
 // URL is the address of a server by the folder of its socket.
 func URL(dir string) string {
@@ -217,11 +232,7 @@ func Own(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	s, err := New()
 	need(t, err)
-	t.Cleanup(func() {
-		if err := s.Remove(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { remove(t, s) })
 	if err := s.Start(settings...); err != nil {
 		t.Fatal(err)
 	}
