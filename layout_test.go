@@ -79,7 +79,7 @@ var rules = []rule{
 	{"host/internal/failpoint", nil, nil, "places at which tests kill the daemon"},
 	{"host/internal/telemetry", []string{"host/internal/store!", "sdk/chat"}, []string{"github.com/prometheus/", "go.opentelemetry.io/otel"}, "metrics and traces"},
 	{"host/internal/ingress", stageMay, []string{"golang.org/x/sync"}, "a stage"},
-	{"host/internal/turn", stageMay, nil, "a stage"},
+	{"host/internal/turn", stageMay, []string{"golang.org/x/time"}, "a stage"},
 	{"host/internal/egress", stageMay, []string{"golang.org/x/time"}, "a stage"},
 	{"host/internal/router", []string{"self", "sdk/chat", "host/internal/config"}, []string{"golang.org/x/text"}, "a stage"},
 	{"host/internal/session", []string{"self", "sdk/chat"}, []string{"github.com/agext/levenshtein"}, "a stage"},

@@ -171,7 +171,8 @@ func (d *daemon) build(ctx context.Context, diags config.Diagnostics) (err error
 	d.turn = turn.New(turn.Settings{
 		Owner: d.owner, Lanes: d.store, Planner: &d.current, Agents: withFiles{&d.current, d}, Enqueued: d.egress.Wake,
 		MaxConcurrent: d.cfg.Runtime.MaxConcurrentTasks, ProgressAfter: d.cfg.Runtime.ProgressAfter,
-		MaxAge: d.cfg.Runtime.MaxMessageAge, ExpireAfter: d.cfg.Delivery.ExpireAfter, Window: d.cfg.Runtime.CoalesceWindow,
+		MaxPerHour: d.cfg.Runtime.MaxMessagesPerHour,
+		MaxAge:     d.cfg.Runtime.MaxMessageAge, ExpireAfter: d.cfg.Delivery.ExpireAfter, Window: d.cfg.Runtime.CoalesceWindow,
 		Courtesies: courtesies{d}, Signal: d.cfg.Runtime.Signal,
 		Metrics: d.metrics, Tracer: d.tracer, Logger: d.log,
 	})

@@ -189,6 +189,7 @@ var keys = map[string]string{
 	"Runtime.MaxPrograms":        "spec.runtime.max_programs",
 	"Runtime.MaxTasksPerUser":    "spec.runtime.max_tasks_per_user",
 	"Runtime.MaxMessageAge":      "spec.runtime.max_message_age_secs",
+	"Runtime.MaxMessagesPerHour": "spec.runtime.max_messages_per_hour",
 	"Runtime.ProgressAfter":      "spec.runtime.progress_after_secs",
 	"Runtime.CoalesceWindow":     "spec.runtime.coalesce_window_secs",
 	"Runtime.Signal":             "spec.runtime.signals",

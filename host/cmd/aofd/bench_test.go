@@ -121,7 +121,7 @@ func newSubject(t *testing.T, sync string) *subject {
 	b := newBed(t, map[string]string{
 		"config.yaml": daemonHead + "\n  agents: {directory: agents}\n  settings: {log_level: error}\n" +
 			"  store: {sync: " + sync + ", max_pending_messages: 100000000, max_pending_bytes: 1099511627776}\n" +
-			"  runtime: {max_tasks_per_user: 1000000, max_concurrent_tasks: 1, progress_after_secs: 0, task_timeout_secs: 3600}\n",
+			"  runtime: {max_tasks_per_user: 1000000, max_messages_per_hour: 0, max_concurrent_tasks: 1, progress_after_secs: 0, task_timeout_secs: 3600}\n",
 		"agents/slow.yaml": "name: slow\nhttp: {url: 'http://" + agent.Addr().String() + "/'}\n",
 	})
 	b.serve()

@@ -20,7 +20,7 @@ import (
 // loadConfig has room for one user's burst.
 const loadConfig = daemonHead + `
   agents: {directory: agents}
-  runtime: {max_concurrent_tasks: 16, max_tasks_per_user: 1000}
+  runtime: {max_concurrent_tasks: 16, max_tasks_per_user: 1000, max_messages_per_hour: 0}
 `
 
 // load is many messages, each sent several times, at once.

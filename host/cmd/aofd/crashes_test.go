@@ -34,7 +34,7 @@ import (
 // crashConfig tells nobody that the work goes on, so that each message has one answer.
 const crashConfig = daemonHead + `
   agents: {directory: agents}
-  runtime: {default_agent: echo, max_tasks_per_user: 1000, progress_after_secs: 0, signals: none}
+  runtime: {default_agent: echo, max_tasks_per_user: 1000, max_messages_per_hour: 0, progress_after_secs: 0, signals: none}
   triggers:
     - name: all
       platform: whatsapp

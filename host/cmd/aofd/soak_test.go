@@ -33,7 +33,7 @@ func TestSoak(t *testing.T) {
 	}))
 	t.Cleanup(agent.Close)
 	b := newBed(t, map[string]string{
-		"config.yaml":      daemonHead + "\n  agents: {directory: agents}\n  settings: {log_level: error}\n  runtime: {max_tasks_per_user: 1000}\n",
+		"config.yaml":      daemonHead + "\n  agents: {directory: agents}\n  settings: {log_level: error}\n  runtime: {max_tasks_per_user: 1000, max_messages_per_hour: 0}\n",
 		"agents/http.yaml": "name: http\nhttp: {url: '" + agent.URL + "'}\n",
 	})
 	b.emulate()

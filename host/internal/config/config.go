@@ -85,6 +85,7 @@ type Runtime struct {
 	MaxTasksPerUser    int
 	TaskTimeout        time.Duration
 	MaxMessageAge      time.Duration // 0: no limit
+	MaxMessagesPerHour int           // of one sender in one chat; 0: any number
 	ProgressAfter      time.Duration // 0: never
 	DefaultAgent       string        // name of a loaded agent; empty: none
 	DefaultModel       string

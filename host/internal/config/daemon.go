@@ -98,6 +98,7 @@ func (l *loader) readRuntime(p place) {
 		MaxTasksPerUser:    p.child("max_tasks_per_user").integer(1, math.MaxInt),
 		TaskTimeout:        p.child("task_timeout_secs").seconds(1),
 		MaxMessageAge:      p.child("max_message_age_secs").seconds(0),
+		MaxMessagesPerHour: p.child("max_messages_per_hour").integer(0, math.MaxInt),
 		ProgressAfter:      p.child("progress_after_secs").seconds(0),
 		CoalesceWindow:     p.child("coalesce_window_secs").seconds(0),
 		DefaultAgent:       p.child("default_agent").str(),

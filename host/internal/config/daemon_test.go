@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := Runtime{
 		MaxConcurrentTasks: 1000, MaxPrograms: 64, MaxTasksPerUser: 3, TaskTimeout: 5 * time.Minute,
-		ProgressAfter: 10 * time.Second, DefaultAgent: "echo", UnknownCommands: "reply", Signal: chat.SignalTyping,
+		MaxMessagesPerHour: 200, ProgressAfter: 10 * time.Second, DefaultAgent: "echo", UnknownCommands: "reply", Signal: chat.SignalTyping,
 	}
 	if cfg.Runtime != want {
 		t.Errorf("%+v, want %+v", cfg.Runtime, want)
@@ -71,6 +71,7 @@ spec:
     task_timeout_secs: 2m
     max_message_age_secs: 1h
     progress_after_secs: 0
+    max_messages_per_hour: 30
     unknown_commands: Agent
     max_programs: 3
     coalesce_window_secs: 2
@@ -92,7 +93,7 @@ spec:
 	}
 	runtime := Runtime{
 		MaxConcurrentTasks: 4, MaxPrograms: 3, MaxTasksPerUser: 2, TaskTimeout: 2 * time.Minute, MaxMessageAge: time.Hour,
-		DefaultAgent: "echo", DefaultModel: "some:model", UnknownCommands: "agent", CoalesceWindow: 2 * time.Second,
+		MaxMessagesPerHour: 30, DefaultAgent: "echo", DefaultModel: "some:model", UnknownCommands: "agent", CoalesceWindow: 2 * time.Second,
 	}
 	if cfg.Runtime != runtime {
 		t.Errorf("%+v, want %+v", cfg.Runtime, runtime)

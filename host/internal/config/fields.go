@@ -32,6 +32,7 @@ var daemonFields = of(kindDaemon, []Field{
 	{Key: "spec.runtime.max_concurrent_tasks", Type: TypeInteger, Default: "1000", Meaning: "runs at the same time, 1 or more; one that waits for its agent costs next to nothing"},
 	{Key: "spec.runtime.max_programs", Type: TypeInteger, Default: "64", Meaning: "programs of exec agents that run at the same time, 1 or more"},
 	{Key: "spec.runtime.max_tasks_per_user", Type: TypeInteger, Default: "3", Meaning: "running and waiting messages of one user, 1 or more"},
+	{Key: "spec.runtime.max_messages_per_hour", Type: TypeInteger, Default: "200", Meaning: "messages of one sender in one chat that are answered in an hour; further ones are refused, with one notice, so that two programs do not answer each other for ever; 0: no limit"},
 	{Key: "spec.runtime.task_timeout_secs", Type: TypeSeconds, Default: "300", Meaning: "limit of one run"},
 	{Key: "spec.runtime.max_message_age_secs", Type: TypeSeconds, Default: "0", Meaning: "older messages, by the platform's time, are not handed to an agent; 0: no limit. 3600 is a good value for agents that change things"},
 	{Key: "spec.runtime.progress_after_secs", Type: TypeSeconds, Default: "10", Meaning: "when a run takes longer, the user is told once; 0: never"},

@@ -35,6 +35,9 @@ func (s *Stage) take(held context.Context, t store.Turn, log *slog.Logger) (r st
 	if m := t.Message; m.Refusal != nil {
 		return silent(store.OutcomeRefused, m.Refusal.Reason+": "+m.Refusal.Detail, store.HopRefused), false
 	}
+	if r, ok := s.tooMany(t); ok {
+		return r, false
+	}
 	if t.Lane == store.LaneBusy {
 		return s.answer(t, store.OutcomeRefused, "TOO_MANY_TASKS: as many messages as one user may have were being worked on",
 			chat.Response{

@@ -61,6 +61,8 @@ type Settings struct {
 	MaxConcurrent int
 	// ProgressAfter is when a user is told once that the work goes on; 0: never.
 	ProgressAfter time.Duration
+	// MaxPerHour is how many messages of one sender in one chat are answered in an hour; 0: all.
+	MaxPerHour int
 	// MaxAge is how old a message may be, by the platform's time, to be still answered; 0: any age.
 	MaxAge time.Duration
 	// ExpireAfter is when an answer that could not be sent is of no use any more; 0: never.
@@ -105,8 +107,9 @@ type Stage struct {
 	lapse context.CancelFunc
 	until *time.Timer // calls lapsed unless it is put off
 
-	room chan struct{} // for signals
-	full atomic.Bool   // no turns are given out, as too many answers wait
+	room   chan struct{} // for signals
+	floods floods
+	full   atomic.Bool // no turns are given out, as too many answers wait
 }
 
 // New returns a stage that does nothing yet.

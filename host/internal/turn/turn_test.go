@@ -399,6 +399,49 @@ func (c *courtesies) SendSignal(ctx context.Context, platform string, s chat.Cou
 var began = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where synctest's clock begins
 
 // Whoever wrote sees that it is worked on, as long as it is; who gets an answer at once sees that it was read.
+// TestProgramsThatAnswerEachOther: whoever answers every answer gets no more of them in the end.
+func TestProgramsThatAnswerEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 20
+		l := &lanes{}
+		set := settings(l, toAgent, says("and you?"))
+		set.MaxPerHour = most
+		s := turn.New(set)
+		s.Start()
+		said, answered := 0, 0
+		say := func(user string) store.Result {
+			said++
+			m := claimed(strconv.Itoa(said), func(t *store.Turn) { t.Message.User.ID = user })
+			l.mu.Lock()
+			l.waiting = append(l.waiting, m)
+			l.mu.Unlock()
+			s.Wake()
+			time.Sleep(time.Second)
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.results[m.Cause]
+		}
+		var last store.Result
+		for range 10 * most {
+			if last = say("bot"); len(last.Deliveries) == 0 {
+				break // it has nothing to answer
+			}
+			answered++
+		}
+		if answered != most+1 || last.Outcome != store.OutcomeRefused || !strings.Contains(last.Reason, "TOO_MANY_MESSAGES") {
+			t.Errorf("%d answers, then %+v; want %d with the notice", answered, last, most+1)
+		}
+		if r := say("somebody else"); r.Outcome != store.OutcomeAnswered {
+			t.Errorf("another sender: %+v", r)
+		}
+		time.Sleep(time.Hour)
+		if r := say("bot"); r.Outcome != store.OutcomeAnswered {
+			t.Errorf("an hour later: %+v", r)
+		}
+		s.Stop(t.Context())
+	})
+}
+
 func TestFullOutboxBeginsNoTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lanes{waiting: []store.Turn{claimed("1", nil)}, full: true}
