@@ -20,7 +20,7 @@ func (w withFiles) Run(ctx context.Context, r chat.Run, emit func(chat.Event)) c
 		message, file := *r.Message, *r.Message.Content.Media // values that were handed on are not changed
 		file.URL = ""
 		if w.daemon.bringsFiles(message.Platform) {
-			url, withdraw := w.daemon.files.Offer(message.Platform, message.Account, file)
+			url, withdraw := w.daemon.files.Offer(r.Agent, message.Platform, message.Account, file)
 			defer withdraw()
 			file.URL = url
 		}

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,7 +70,7 @@ func get(t *testing.T, url string) (*http.Response, []byte, error) {
 
 func TestFileComes(t *testing.T) {
 	s := serve(t, whole)
-	url, withdraw := s.Offer("chatter", "a1", note)
+	url, withdraw := s.Offer("reader", "chatter", "a1", note)
 	if !strings.HasPrefix(url, "http://127.0.0.1:") || len(url) < 50 {
 		t.Errorf("address %s", url)
 	}
@@ -84,7 +86,7 @@ func TestFileComes(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	other, withdrawOther := s.Offer("chatter", "a1", note)
+	other, withdrawOther := s.Offer("reader", "chatter", "a1", note)
 	defer withdrawOther()
 	if other == url {
 		t.Error("two runs share an address")
@@ -98,7 +100,7 @@ func TestFileComes(t *testing.T) {
 // Nobody who does not know the address gets anything.
 func TestGuesses(t *testing.T) {
 	s := serve(t, whole)
-	url, withdraw := s.Offer("chatter", "a1", note)
+	url, withdraw := s.Offer("reader", "chatter", "a1", note)
 	defer withdraw()
 	base, key := url[:strings.LastIndexByte(url, '/')+1], url[strings.LastIndexByte(url, '/')+1:]
 	for _, guess := range []string{"", "x", key[:len(key)-1], key + "A", strings.ToLower(key), "../" + key} {
@@ -117,7 +119,7 @@ func TestGuesses(t *testing.T) {
 // A run that fetches again and again is told to keep the file.
 func TestTimesAreBounded(t *testing.T) {
 	s := serve(t, whole)
-	url, withdraw := s.Offer("chatter", "a1", note)
+	url, withdraw := s.Offer("reader", "chatter", "a1", note)
 	defer withdraw()
 	for i := range 6 {
 		want := http.StatusOK
@@ -130,6 +132,63 @@ func TestTimesAreBounded(t *testing.T) {
 	}
 }
 
+// An agent that reads slowly, in however many runs, keeps nobody else from its file, and a run reads one at a time.
+func TestSlowAgentLeavesPlaces(t *testing.T) {
+	var reading, ofOne, mostOfOne atomic.Int32
+	s := serve(t, func(ctx context.Context, _ string, r chat.MediaRef, begin func(chat.MediaInfo) error, write func([]byte) error) error {
+		_ = begin(chat.MediaInfo{})
+		switch r.Account {
+		case "one":
+			mostOfOne.Store(max(mostOfOne.Load(), ofOne.Add(1)))
+			defer ofOne.Add(-1)
+			time.Sleep(10 * time.Millisecond) // time for another request to come
+			return write(file)
+		case "quick":
+			return write(file)
+		}
+		reading.Add(1)
+		defer reading.Add(-1)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	var requests sync.WaitGroup
+	ask := func(url string, times int) {
+		for range times {
+			requests.Go(func() { _, _, _ = get(t, url) })
+		}
+	}
+	url, end := s.Offer("one", "chatter", "one", note)
+	ask(url, 4)
+	requests.Wait()
+	end()
+	if n := mostOfOne.Load(); n != 1 {
+		t.Errorf("one run reads %d files at once", n)
+	}
+	var ends []func()
+	for range 20 {
+		url, end := s.Offer("slow", "chatter", "slow", note)
+		ends = append(ends, end)
+		ask(url, 1)
+	}
+	for reading.Load() < 8 {
+		time.Sleep(time.Millisecond)
+	}
+	for range 20 {
+		url, end := s.Offer("quick", "chatter", "quick", note)
+		if _, body, err := get(t, url); err != nil || len(body) != len(file) {
+			t.Errorf("another agent: %d bytes, %v", len(body), err)
+		}
+		end()
+	}
+	if n := reading.Load(); n != 8 {
+		t.Errorf("the slow agent reads %d files at once", n)
+	}
+	for _, end := range ends {
+		end()
+	}
+	requests.Wait()
+}
+
 // What goes wrong before the first piece is told; what goes wrong later breaks the response.
 func TestFailures(t *testing.T) {
 	for reason, want := range map[chat.Reason]int{
@@ -140,7 +199,7 @@ func TestFailures(t *testing.T) {
 			_ = begin(chat.MediaInfo{MimeType: "image/png", Size: 5, SHA256: "00"})
 			return &chat.Error{Reason: reason, Text: "platform(chatter): that is why", Hint: "for the operator", RetryAfter: 90 * time.Second}
 		})
-		url, withdraw := s.Offer("chatter", "a1", note)
+		url, withdraw := s.Offer("reader", "chatter", "a1", note)
 		res, body, err := get(t, url)
 		var told struct{ Reason, Error string }
 		if err != nil || res.StatusCode != want || json.Unmarshal(body, &told) != nil || told.Error != "that is why" || told.Reason != string(reason) {
@@ -157,7 +216,7 @@ func TestFailures(t *testing.T) {
 			_ = write(file[:100000])
 			return &chat.Error{Reason: chat.ReasonContentRejected, Text: "its digest differs"}
 		})
-		url, withdraw := s.Offer("chatter", "a1", note)
+		url, withdraw := s.Offer("reader", "chatter", "a1", note)
 		if _, body, err := get(t, url); err == nil {
 			t.Errorf("size %d: %d bytes came without an error", size, len(body))
 		}
@@ -176,7 +235,7 @@ func TestEndOfTheRunCuts(t *testing.T) {
 		ended <- ctx.Err()
 		return ctx.Err()
 	})
-	url, withdraw := s.Offer("chatter", "a1", note)
+	url, withdraw := s.Offer("reader", "chatter", "a1", note)
 	go func() { <-reading; withdraw() }()
 	if _, _, err := get(t, url); err == nil {
 		t.Error("the rest came")

@@ -30,10 +30,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(o.over, cancel)()
-	if s.slots.Acquire(ctx, 1) != nil {
-		return // nobody waits any more
+	for _, p := range o.places {
+		if p.Acquire(ctx, 1) != nil {
+			return // nobody waits any more
+		}
+		defer p.Release(1)
 	}
-	defer s.slots.Release(1)
 	out := &response{w: w, control: http.NewResponseController(w), media: o.media}
 	err := s.fetch(ctx, o.platform, chat.MediaRef{Account: o.account, MediaID: o.media.ID, MaxBytes: maxBytes}, out.begin, out.write)
 	if err == nil {

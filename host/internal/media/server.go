@@ -19,7 +19,8 @@ import (
 
 const (
 	maxBytes       = 100 << 20 // of a file
-	parallel       = 8         // files at a time, of all runs together
+	parallel       = 16        // files at a time, of all runs together
+	ofOneAgent     = 8         // of these; one that reads slowly leaves places to others
 	maxConnections = 64
 	maxTimes       = 5                // how often one file is fetched for one run
 	stall          = 30 * time.Second // the longest that an agent may take for a piece
@@ -40,7 +41,8 @@ type Server struct {
 	slots   *semaphore.Weighted
 
 	mu     sync.Mutex
-	offers map[string]*offer // by what cannot be guessed
+	offers map[string]*offer              // by what cannot be guessed
+	agents map[string]*semaphore.Weighted // places of each agent that ever had a file
 }
 
 // offer is one file of one run.
@@ -48,8 +50,9 @@ type offer struct {
 	platform string
 	account  string
 	media    chat.Media
-	over     context.Context // ends with the run; a field, as requests come from elsewhere
-	times    int             // guarded by Server.mu
+	over     context.Context       // ends with the run; a field, as requests come from elsewhere
+	places   []*semaphore.Weighted // of which a request needs one each, in this order: of the run, the agent, all
+	times    int                   // guarded by Server.mu
 }
 
 // Listen serves on a free port until Stop.
@@ -60,7 +63,7 @@ func Listen(fetch Fetch, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{
 		fetch: fetch, log: log, address: l.Addr().String(), served: make(chan struct{}),
-		slots: semaphore.NewWeighted(parallel), offers: map[string]*offer{},
+		slots: semaphore.NewWeighted(parallel), offers: map[string]*offer{}, agents: map[string]*semaphore.Weighted{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /media/{key}", s.serve)
@@ -83,12 +86,18 @@ func (s *Server) Stop() {
 	<-s.served
 }
 
-// Offer makes a file available and returns its address. withdraw ends that, and cuts whoever is still reading.
-func (s *Server) Offer(platform, account string, m chat.Media) (address string, withdraw func()) {
+// Offer makes a file available to a run of an agent and returns its address. withdraw ends that, and cuts whoever is still reading.
+func (s *Server) Offer(agent, platform, account string, m chat.Media) (address string, withdraw func()) {
 	key := rand.Text()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.mu.Lock()
-	s.offers[key] = &offer{platform: platform, account: account, media: m, over: ctx}
+	if s.agents[agent] == nil {
+		s.agents[agent] = semaphore.NewWeighted(ofOneAgent)
+	}
+	s.offers[key] = &offer{
+		platform: platform, account: account, media: m, over: ctx,
+		places: []*semaphore.Weighted{semaphore.NewWeighted(1), s.agents[agent], s.slots},
+	}
 	s.mu.Unlock()
 	return "http://" + s.address + "/media/" + key, func() {
 		s.mu.Lock()
