@@ -1,9 +1,11 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -151,8 +153,11 @@ func (e *Emulator) postImport(r *http.Request) (any, error) {
 	switch {
 	case x.Version != exportVersion:
 		return nil, errors.New("version is not 1: the document is none that this emulator exported")
-	case err != nil || ahead < 0:
-		return nil, errors.New("ahead is no duration")
+	case err != nil || ahead < 0 || ahead > maxAdvance:
+		return nil, fmt.Errorf("ahead is no duration up to %s", maxAdvance)
+	}
+	if err := cmp.Or(e.world.Check(x.World), fault.Check(x.Faults)); err != nil {
+		return nil, err // nothing is changed
 	}
 	e.clear()
 	if _, err := e.clock.Advance(r.Context(), ahead, e.poster.Idle); err != nil {

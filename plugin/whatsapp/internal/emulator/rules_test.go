@@ -2,9 +2,11 @@ package emulator_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator"
 	"github.com/aof-dev/aofd/plugin/whatsapp/internal/emulator/world"
@@ -422,10 +424,25 @@ func TestExportAndImport(t *testing.T) {
 	if n := len(other.Chat(user).Messages); n != 0 {
 		t.Errorf("%d messages after the reset", n)
 	}
-	for _, bad := range []string{`{"version":2}`, `{"version":1,"ahead":"0s","world":{"messages":[{"id":"a","chat":"b"}]}}`, `{"version":1,"ahead":"0s","world":{"people":[null]}}`} {
+	other.write(t, "still here")
+	other.settled(t)
+	other.advance(t, "2h")
+	before := text(other.Chat(user).Messages)
+	for _, bad := range []string{
+		`{"version":2}`, `{"version":1,"ahead":"99999h"}`, `{"version":1,"ahead":"0s","faults":[{"on":"call","do":"nothing known"}]}`,
+		`{"version":1,"ahead":"0s","world":{"messages":[{"id":"a","chat":"b"}]}}`, `{"version":1,"ahead":"0s","world":{"people":[null]}}`,
+	} {
 		if status, answer, _ := other.call(t, "POST", "/_emulator/import", bad); status != 400 {
 			t.Errorf("%s: %d %s", bad, status, answer)
 		}
+		var clock struct{ Ahead string }
+		err := json.Unmarshal(other.control(t, "GET", "clock", nil), &clock)
+		if ahead, _ := time.ParseDuration(clock.Ahead); err != nil || ahead < 119*time.Minute {
+			t.Errorf("after %s the clock is %v ahead, %v", bad, clock, err)
+		}
+	}
+	if after := text(other.Chat(user).Messages); after != before {
+		t.Errorf("what cannot be imported changed the chat: %s, before %s", after, before)
 	}
 }
 

@@ -153,6 +153,19 @@ func NewSet(seed uint64, tell func(Fault)) *Set {
 	return &Set{seed: seed, faults: map[string]*Fault{}, tell: tell}
 }
 
+// Check finds what keeps faults from being added to a set that has none.
+func Check(fs []Fault) error {
+	if len(fs) > maxFaults {
+		return fmt.Errorf("there are %d faults, and %d may be", len(fs), maxFaults)
+	}
+	for i, f := range fs {
+		if err := f.check(); err != nil {
+			return fmt.Errorf("faults[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
 // Add keeps a fault and gives it an id.
 func (s *Set) Add(f Fault) (Fault, error) {
 	if err := f.check(); err != nil {

@@ -165,9 +165,12 @@ func (w *World) Export(do func(State) error) error {
 	return do(w.state)
 }
 
+// Check finds what keeps a state from being imported.
+func (w *World) Check(s State) error { return s.check(w.bounds) }
+
 // Import replaces the state.
 func (w *World) Import(s State) error {
-	if err := s.check(w.bounds); err != nil {
+	if err := w.Check(s); err != nil {
 		return err
 	}
 	w.mu.Lock()
