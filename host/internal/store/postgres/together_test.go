@@ -68,6 +68,18 @@ func TestBadOperationFailsAlone(t *testing.T) {
 		}
 		return s.Finish(t.Context(), turns[i], store.Result{Outcome: store.OutcomeAnswered, Deliveries: []store.Delivery{d}})
 	}))
+	onlyBad(t, "trace", atOnce(n, func(i int) error {
+		e := store.TraceEvent{At: time.Now(), Hop: "x", Cause: fmt.Sprint("t", i)}
+		if bad(i) {
+			e.Cause = invalid
+		}
+		return s.AppendTrace(t.Context(), []store.TraceEvent{e})
+	}))
+	for i := range n {
+		if events, err := s.Trace(t.Context(), fmt.Sprint("t", i)); (err != nil) != bad(i) || len(events) > 1 {
+			t.Errorf("trace %d: %d events, %v", i, len(events), err)
+		}
+	}
 	for i, turn := range turns {
 		m, err := s.Message(t.Context(), turn.Cause)
 		if err != nil || (m.Outcome == "") != bad(i) {

@@ -10,8 +10,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,20 +22,22 @@ import (
 // begin begins a transaction, locks its keys and returns the time, in one round trip. The time is read after
 // the locks were waited for.
 func (s *Store) begin(w *sqlstore.Writer, keys []string) (now time.Time, err error) {
-	const clock = `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
-	query := `BEGIN; ` + s.locking(keys) + clock
-	before := time.Now()
-	err = w.Raw(func(c any) error {
-		results, err := c.(*stdlib.Conn).Conn().PgConn().Exec(w.Context(), query).ReadAll()
-		if err != nil {
+	statements := []*sqlstore.Statement{{Query: `BEGIN`}}
+	if len(keys) > 0 {
+		query, args := s.lock(keys)
+		statements = append(statements, &sqlstore.Statement{Query: query, Args: args})
+	}
+	statements = append(statements, &sqlstore.Statement{
+		Query: `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`,
+		Scan: func(r sqlstore.Row) error {
+			var us int64
+			err := r.Scan(&us)
+			now = time.UnixMicro(us)
 			return err
-		}
-		last := results[len(results)-1]
-		us, err := strconv.ParseInt(string(last.Rows[0][0]), 10, 64)
-		now = time.UnixMicro(us)
-		return err
+		},
 	})
-	if err != nil {
+	before := time.Now()
+	if err := send(w, statements, false); err != nil {
 		return now, err
 	}
 	if s.now != nil {
@@ -102,38 +102,16 @@ func read(results pgx.BatchResults, s *sqlstore.Statement) error {
 	return rows.Err()
 }
 
-// lock is a statement that adds keys to those of a transaction. They come in no order, so two transactions may wait
-// for each other: the database ends one of them, and it is repeated.
+// lock is a statement that takes a lock for each key until the transaction ends. All take theirs in the same order;
+// but those that are added on the way come when they come, so two transactions may wait for each other then: the
+// database ends one of them, and it is repeated.
 func (s *Store) lock(keys []string) (query string, args []any) {
-	return `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) k`, []any{s.numbers(keys)}
-}
-
-// locking is a statement that takes a lock for each key until the transaction ends. All transactions take them
-// in the same order.
-func (s *Store) locking(keys []string) string {
-	if len(keys) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString(`SELECT pg_advisory_xact_lock(k) FROM unnest(ARRAY[`)
-	for i, id := range s.numbers(keys) {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.FormatInt(id, 10))
-	}
-	b.WriteString(`]::bigint[]) k; `)
-	return b.String()
-}
-
-// numbers are keys as the database locks them, sorted.
-func (s *Store) numbers(keys []string) []int64 {
 	ids := make([]int64, len(keys))
 	for i, k := range keys {
 		ids[i] = hash(s.schema + "\x00" + k)
 	}
 	slices.Sort(ids)
-	return slices.Compact(ids)
+	return `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) k`, []any{slices.Compact(ids)}
 }
 
 // hash is a key as the number that the database locks by. Two keys with the same number only wait for each

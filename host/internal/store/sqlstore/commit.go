@@ -198,7 +198,7 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 	}
 	if err != nil {
 		w.rollback(c.log)
-		if w.tangles < conflicts && (errors.Is(err, errEntangled) || errors.Is(err, errRace)) {
+		if w.tangled(err) {
 			w.tangles++
 			return undone(batch), nil
 		}
@@ -218,6 +218,18 @@ func (c *committer) attempt(w *Writer, batch []*operation, unsure bool) (results
 		c.engine.Wrote()
 	}
 	return results, nil
+}
+
+// tangled reports whether a transaction failed because of how its operations ran together, so that it is to be
+// repeated with one after the other.
+func (w *Writer) tangled(err error) bool {
+	switch {
+	case w.tangles == conflicts:
+		return false
+	case errors.Is(err, errGathered):
+		return !w.gone(err)
+	}
+	return errors.Is(err, errEntangled) || errors.Is(err, errRace)
 }
 
 // undone are the results of a transaction that is to be repeated.

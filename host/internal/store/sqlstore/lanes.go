@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/aof-dev/aofd/host/internal/store"
@@ -271,14 +272,20 @@ func chooseAgent(w *Writer, t store.Turn, agent *string) (err error) {
 	return err
 }
 
+// historyAtOnce is how many turns of a history one statement appends at most, so that there are few texts of it.
+const historyAtOnce = 4
+
 func appendHistory(w *Writer, conversation, agent string, turns []chat.Turn) error {
-	for _, turn := range turns {
-		body, err := encode(turn)
-		if err != nil {
-			return err
+	for some := range slices.Chunk(turns, historyAtOnce) {
+		var args []any
+		for _, turn := range some {
+			body, err := encode(turn)
+			if err != nil {
+				return err
+			}
+			args = append(args, conversation, agent, body, micros(w.now))
 		}
-		if err := w.later(`INSERT INTO history (conversation, agent, turn, stored_at) VALUES ($1, $2, $3, $4)`,
-			conversation, agent, body, micros(w.now)); err != nil {
+		if err := w.later(`INSERT INTO history (conversation, agent, turn, stored_at) VALUES `+values(len(some), 4), args...); err != nil {
 			return err
 		}
 	}

@@ -57,10 +57,14 @@ func number(b bool) int {
 }
 
 // deliveries is what scanDelivery reads: the deliveries d, each with its conversation.
-const deliveries = `SELECT d.seq, d.id, d.cause, d.ordinal, d.platform, d.account, d.conversation, d.channel_id, d.agent,
+const deliveries = `SELECT ` + deliveryColumns + deliveriesFrom
+
+const (
+	deliveryColumns = `d.seq, d.id, d.cause, d.ordinal, d.platform, d.account, d.conversation, d.channel_id, d.agent,
 	d.bulk, d.response, d.created_at, d.expires_at, d.state, d.attempt, d.before, d.queued_at, d.message_ids, d.next_at, d.error,
-	d.settled_at, coalesce(c.last_inbound_at, 0)
-	FROM delivery d LEFT JOIN conversation c ON c.key = d.conversation`
+	d.settled_at, coalesce(c.last_inbound_at, 0)`
+	deliveriesFrom = ` FROM delivery d LEFT JOIN conversation c ON c.key = d.conversation`
+)
 
 // oldest holds for a delivery d when none of its conversation that was enqueued before it is still open. What
 // has behind = 1 surely is not, so that nobody has to look at a long queue again and again.
@@ -70,14 +74,16 @@ const oldest = `NOT EXISTS (SELECT 1 FROM delivery o
 // notPaused holds for a delivery d of an account that is not paused.
 const notPaused = `NOT EXISTS (SELECT 1 FROM pause p WHERE p.platform = d.platform AND p.account IN ('', d.account))`
 
-// scanDelivery reads a row of deliveries. With errUnreadable the id is set all the same.
-func scanDelivery(row interface{ Scan(...any) error }) (d store.Delivery, seq int64, err error) {
+// scanDelivery reads a row of deliveries, and more columns behind them. With errUnreadable the id is set all the same.
+func scanDelivery(row Row, more ...any) (d store.Delivery, seq int64, err error) {
 	var response []byte
 	var bulk, created, expires, next, queued, settled, inbound int64
 	var state, ids, failure string
-	if err := row.Scan(&seq, &d.ID, &d.Cause, &d.Ordinal, &d.Platform, &d.Account, &d.Conversation, &d.ChannelID, &d.Agent,
+	if err := row.Scan(append([]any{
+		&seq, &d.ID, &d.Cause, &d.Ordinal, &d.Platform, &d.Account, &d.Conversation, &d.ChannelID, &d.Agent,
 		&bulk, &response, &created, &expires, &state, &d.Attempt, &d.Before, &queued, &ids, &next, &failure,
-		&settled, &inbound); err != nil {
+		&settled, &inbound,
+	}, more...)...); err != nil {
 		return d, seq, err
 	}
 	d.CreatedAt, d.ExpiresAt, d.NextAt = moment(created), moment(expires), moment(next)
@@ -308,16 +314,17 @@ func (s *Store) settle(w *Writer, v store.Settlement) error {
 	} else if v.Deferred {
 		attempt--
 	}
-	var before, joined, conversation string
+	var before string
 	var size int64
-	ok, err := w.Row(`SELECT message_ids, joined, conversation, length(response) FROM delivery
+	var d sending
+	ok, err := w.Row(`SELECT cause, platform, account, conversation, joined, message_ids, length(response) FROM delivery
 		WHERE id = $1 AND attempt = $2 AND state = 'sending'`,
-		[]any{v.DeliveryID, v.Attempt}, &before, &joined, &conversation, &size)
+		[]any{v.DeliveryID, v.Attempt}, &d.cause, &d.Platform, &d.Account.Account, &d.conversation, &d.joined, &before, &size)
 	if err != nil || !ok {
 		return err // not the current attempt
 	}
-	if conversation != v.Conversation { // which only saves this lock
-		if err := w.lock(conversationKey(conversation)); err != nil {
+	if d.conversation != v.Conversation { // which only saves this lock
+		if err := w.lock(conversationKey(d.conversation)); err != nil {
 			return err
 		}
 	}
@@ -335,7 +342,7 @@ func (s *Store) settle(w *Writer, v store.Settlement) error {
 		return err
 	}
 	sent := max(0, len(v.MessageIDs)-len(old))
-	if joined != "" {
+	if d.joined != "" {
 		sent = 0 // counted with the one that it was joined to
 	}
 	if !v.Deferred || sent > 0 {
@@ -343,7 +350,13 @@ func (s *Store) settle(w *Writer, v store.Settlement) error {
 			return err
 		}
 	}
-	return s.settled(w, v, now)
+	return s.settled(w, v, d, now)
+}
+
+// sending is what the end of an attempt has to know of its delivery.
+type sending struct {
+	store.Account
+	cause, conversation, joined string
 }
 
 func settleKeys(v store.Settlement) []string {
@@ -368,37 +381,32 @@ func addPart(w *Writer, message, platform, account, delivery string) error {
 
 // settled records what comes with the end of an attempt: the parts that are out, the trace, what is sent
 // instead, and what receipts already said.
-func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
-	var cause, platform, account, conversation string
-	if _, err := w.Row(`SELECT cause, platform, account, conversation FROM delivery WHERE id = $1`, []any{v.DeliveryID},
-		&cause, &platform, &account, &conversation); err != nil {
-		return err
-	}
+func (s *Store) settled(w *Writer, v store.Settlement, d sending, now int64) error {
 	for _, id := range slices.Sorted(slices.Values(v.MessageIDs)) {
 		// A receipt that is being stored at this moment must find the part, or this must find the receipt.
-		if v.Account != (store.Account{Platform: platform, Account: account}) {
-			if err := w.lock(partKey(platform, account, id)); err != nil {
+		if v.Account != d.Account {
+			if err := w.lock(partKey(d.Platform, d.Account.Account, id)); err != nil {
 				return err
 			}
 		}
-		if err := addPart(w, id, platform, account, v.DeliveryID); err != nil {
+		if err := addPart(w, id, d.Platform, d.Account.Account, v.DeliveryID); err != nil {
 			return err
 		}
 	}
 	switch v.State {
 	case store.StateSent:
-		w.happened(platform, account, true)
-		if err := w.later(`UPDATE conversation SET last_outbound_at = $1 WHERE key = $2`, now, conversation); err != nil {
+		w.happened(d.Platform, d.Account.Account, true)
+		if err := w.later(`UPDATE conversation SET last_outbound_at = $1 WHERE key = $2`, now, d.conversation); err != nil {
 			return err
 		}
 	case store.StateHeld:
-		if err := w.later(`UPDATE conversation SET held = 1 WHERE key = $1`, conversation); err != nil {
+		if err := w.later(`UPDATE conversation SET held = 1 WHERE key = $1`, d.conversation); err != nil {
 			return err
 		}
 	case store.StateQueued:
 		w.changed = true
 	}
-	if err := trace(w, cause, v.Trace); err != nil {
+	if err := trace(w, d.cause, v.Trace); err != nil {
 		return err
 	}
 	if err := enqueue(w, v.Instead); err != nil {
@@ -408,9 +416,12 @@ func (s *Store) settled(w *Writer, v store.Settlement, now int64) error {
 		return err
 	}
 	if v.State != store.StateQueued {
-		if err := promote(w, conversation); err != nil {
+		if err := promote(w, d.conversation); err != nil {
 			return err
 		}
+	}
+	if some, err := reported(w, v.DeliveryID, d); !some || err != nil {
+		return err
 	}
 	return s.applyReceipts(w, v.DeliveryID)
 }

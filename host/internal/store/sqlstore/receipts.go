@@ -75,12 +75,7 @@ var settledByReceipts = []store.DeliveryState{
 // applyReceipts works out the state of a delivery from all receipts about it, so that the order of their
 // arrival does not matter. What is queued or being sent is left alone until its attempt ends.
 func (s *Store) applyReceipts(w *Writer, id string) error {
-	var joined string
-	ok, err := w.Row(`SELECT joined FROM delivery WHERE id = $1`, []any{id}, &joined)
-	if err != nil || !ok {
-		return err
-	}
-	d, err := deliveryIn(w, id)
+	d, joined, err := deliveryIn(w, id)
 	if err != nil || !slices.Contains(settledByReceipts, d.State) {
 		return err
 	}
@@ -140,13 +135,13 @@ func (s *Store) retry(w *Writer, d store.Delivery, joined string, reported repor
 	}})
 }
 
-// deliveryIn returns a delivery as the transaction sees it.
-func deliveryIn(w *Writer, id string) (d store.Delivery, err error) {
-	err = w.each(deliveries+` WHERE d.id = $1`, []any{id}, func(rows Row) (err error) {
-		d, _, err = scanDelivery(rows)
+// deliveryIn returns a delivery as the transaction sees it, and what it was joined to.
+func deliveryIn(w *Writer, id string) (d store.Delivery, joined string, err error) {
+	err = w.each(`SELECT `+deliveryColumns+`, d.joined`+deliveriesFrom+` WHERE d.id = $1`, []any{id}, func(row Row) (err error) {
+		d, _, err = scanDelivery(row, &joined)
 		return err
 	})
-	return d, err
+	return d, joined, err
 }
 
 // single reports whether an answer surely went out as one message, on any platform.
@@ -178,13 +173,23 @@ type report struct {
 // reports has what receipts tell of a delivery, by the platform's id of the message.
 type reports map[string]report
 
+// receiptsOf is a SELECT of the receipts of the delivery $1, of the account $2 and $3, and of $4, which it was joined to.
+func receiptsOf(columns string) string {
+	return `SELECT ` + columns + ` FROM receipt r WHERE r.delivery_id IN ($1, $4) AND r.delivery_id <> '' AND r.platform = $2 AND r.account = $3
+		UNION SELECT ` + columns + ` FROM part p JOIN receipt r
+			ON r.message_id = p.message_id AND r.platform = p.platform AND r.account = p.account WHERE p.delivery_id = $1`
+}
+
+// reported reports whether there are receipts of a delivery already.
+func reported(w *Writer, id string, d sending) (bool, error) {
+	return w.Row(receiptsOf(`1`), []any{id, d.Platform, d.Account.Account, d.joined}, new(int))
+}
+
 // reportsOn gathers the receipts of a delivery, and of the one that it was joined to, by message. When its
 // answer was lost, what was known as a part of either before is of an attempt that failed, and left out.
 func reportsOn(w *Writer, d store.Delivery, joined string) (reports, error) {
 	out := reports{}
-	err := w.each(`SELECT message_id, status, error FROM receipt WHERE delivery_id IN ($1, $4) AND delivery_id <> '' AND platform = $2 AND account = $3
-		UNION SELECT r.message_id, r.status, r.error FROM part p JOIN receipt r
-			ON r.message_id = p.message_id AND r.platform = p.platform AND r.account = p.account WHERE p.delivery_id = $1`,
+	err := w.each(receiptsOf(`r.message_id, r.status, r.error`),
 		[]any{d.ID, d.Platform, d.Account, joined}, func(rows Row) error {
 			var message, status, failure string
 			if err := rows.Scan(&message, &status, &failure); err != nil {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -17,7 +18,8 @@ type Statement struct {
 	Changed int64 // how many rows there were
 	Err     error // why it failed; those after it did not run
 
-	of *task // nil: the transaction's own
+	of       *task // nil: the transaction's own, or of several
+	gathered bool  // of several
 }
 
 // Row is a row that is read.
@@ -198,7 +200,10 @@ func (w *Writer) flush(commit bool) (*task, error) {
 	}
 	w.failed = true
 	for _, s := range queue {
-		if s.Err != nil {
+		switch {
+		case s.Err != nil && s.gathered:
+			return nil, fmt.Errorf("%w: %w", errGathered, s.Err)
+		case s.Err != nil:
 			return s.of, s.Err
 		}
 	}

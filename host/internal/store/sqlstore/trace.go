@@ -23,6 +23,8 @@ type hop struct {
 	Delivery string        `json:"i,omitempty"`
 }
 
+var intoTrace = inserting(`INSERT INTO trace (cause, at, events)`, 3)
+
 // trace writes events as one row for each cause; those without one get the given cause.
 func trace(w *Writer, cause string, events []store.TraceEvent) error {
 	for len(events) > 0 {
@@ -40,7 +42,7 @@ func trace(w *Writer, cause string, events []store.TraceEvent) error {
 		if err != nil {
 			return err
 		}
-		if err := w.later(`INSERT INTO trace (cause, at, events) VALUES ($1, $2, $3)`, of, hops[0].At, b); err != nil {
+		if err := w.gather(intoTrace, of, hops[0].At, b); err != nil {
 			return err
 		}
 		events = rest

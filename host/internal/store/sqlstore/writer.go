@@ -28,6 +28,7 @@ type Writer struct {
 	committing bool
 	current    *task            // the operation that runs; nil: none
 	queue      []*Statement     // what the database has still to run
+	gathered   []gathered       // and what it is to run at the end
 	owners     map[string]*task // of what they are about
 	writes     int              // statements that changed something, or may have
 	changed    bool             // there is new work for some host
@@ -43,7 +44,7 @@ func (w *Writer) begin(ctx context.Context, batch []*operation) (err error) {
 		w.ctx, w.cancel = context.WithTimeout(ctx, d)
 	}
 	w.inside, w.failed, w.committing, w.changed, w.writes = false, false, false, false, 0
-	w.current, w.queue, w.times, w.pending = nil, nil, nil, pending{}
+	w.current, w.queue, w.gathered, w.times, w.pending = nil, nil, nil, nil, pending{}
 	if w.conn == nil {
 		if w.conn, err = w.engine.Connect(w.ctx); err != nil {
 			return fmt.Errorf("store: connect: %w", err)
@@ -85,6 +86,7 @@ func (w *Writer) commit() (spoiler *task, err error) {
 	if err := w.writeTimes(due); err != nil {
 		return nil, err
 	}
+	w.scatter()
 	w.committing = true
 	if w.engine.Send != nil {
 		spoiler, err = w.flush(true)
