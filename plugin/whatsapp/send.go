@@ -97,7 +97,7 @@ func (p *Platform) sendOne(
 // accepted. The delivery's id travels along and comes back in the receipts. Parts that are out already, by
 // PartsSent, are not sent again; an error has the ids of those that went out in this call.
 //
-// When the user last wrote more than 24 hours ago, by LastInboundAt, only templates get through: see
+// When the user last wrote more than 24 hours ago, by LastInboundAt or as Meta says, only templates get through: see
 // OutsideWindow. Sent.Held then says that a notice went out and the answer waits with the caller.
 func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, error) {
 	api, failure := p.client(d.Account)
@@ -120,6 +120,9 @@ func (p *Platform) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent
 		return p.sendOutside(ctx, api, d, r, plan)
 	}
 	sent, failure := p.send(ctx, api, plan.Messages[done:], max(d.Attempt, 1))
+	if failure != nil && failure.PlatformCode == windowIsClosed && len(failure.MessageIDs) == 0 && !d.LastInboundAt.IsZero() {
+		return p.sendOutside(ctx, api, d, r, plan) // Meta's clock is the one that counts
+	}
 	if failure != nil {
 		return chat.Sent{}, failure
 	}

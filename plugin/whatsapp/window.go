@@ -164,6 +164,9 @@ func (w *window) notice(d chat.Delivery) { w.noticed.Add(chatKey(d), d.LastInbou
 
 func chatKey(d chat.Delivery) string { return d.Account + " " + d.ChannelID }
 
+// windowIsClosed is Meta's code for that.
+const windowIsClosed = "131047"
+
 // windowClosed is what Meta would say.
 func windowClosed(d chat.Delivery) *chat.Error {
 	return rules.Failure(131047, "the user last wrote at "+d.LastInboundAt.UTC().Format(time.RFC3339)+
