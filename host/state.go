@@ -42,6 +42,9 @@ func openStore(ctx context.Context, cfg *config.Config, log *slog.Logger, metric
 			return nil, fmt.Errorf("the messages of %s were moved to PostgreSQL: set spec.store.url, or rename %s to go back to what was there then",
 				cfg.DataDir, storeFile(cfg)+moved)
 		}
+		if _, err := os.Stat(storeFile(cfg)); errors.Is(err, os.ErrNotExist) {
+			log.Info("a new store begins, without any messages", "file", storeFile(cfg))
+		}
 		s, err := sqlite.Open(ctx, storeFile(cfg), sqlite.Options{
 			Logger: log, Interval: c.Interval, Limits: limits, Retry: retry, Committed: metrics.Commit,
 		})

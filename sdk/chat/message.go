@@ -52,6 +52,14 @@ func (m Message) Direct() bool {
 	return s != nil && m.ChannelID != "" && (m.ChannelID == s.PreviousID || m.ChannelID == s.CurrentID)
 }
 
+// Shown is the message in the words that its sender saw: its text, or in brackets what was tapped.
+func (m Message) Shown() string {
+	if i := m.Content.Interaction; i != nil && i.Title != "" {
+		return "[" + i.Title + "]"
+	}
+	return m.Text
+}
+
 // Refusal is a plugin's decision that a message is not to be answered.
 type Refusal struct {
 	Reason string `json:"reason"` // UPPER_SNAKE, such as SENDER_NOT_ALLOWED

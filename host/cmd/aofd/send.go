@@ -75,7 +75,11 @@ func showSent(w io.Writer, a *hostv1.SendMessageResponse, dry bool) {
 		fmt.Fprintf(w, "nothing was sent; it would go to %s\n", printable(d.GetConversation()))
 		return
 	}
-	fmt.Fprintf(w, "%s  %s\n", d.GetId(), tick(w, d.GetState()))
+	fmt.Fprintf(w, "%s  %s", d.GetId(), tick(w, d.GetState()))
+	if s := d.GetState(); s == "queued" || s == "sending" { // too early to know more
+		fmt.Fprintf(w, " %s; aofd trace %s tells what becomes of it", s, d.GetId())
+	}
+	fmt.Fprintln(w)
 }
 
 func replayCommand() *cobra.Command {

@@ -157,7 +157,7 @@ func message(m store.MessageRecord) *hostv1.Message {
 		out.State, out.Outcome = "done", string(m.Outcome)
 	}
 	if b := m.Message; b != nil {
-		out.Text, out.Kind, out.ChannelId = b.Text, string(b.Content.Kind()), b.ChannelID
+		out.Text, out.Kind, out.ChannelId = b.Shown(), string(b.Content.Kind()), b.ChannelID
 		out.SentAt = stamp(b.SentAt)
 	}
 	return out

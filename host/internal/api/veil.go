@@ -30,7 +30,7 @@ func newVeil(t *hostv1.GetTraceResponse, body *chat.Message) veil {
 	}
 	v.keep = append(v.keep, t.GetMessage().GetAccount())
 	if body != nil {
-		v.names = append(v.names, body.User.ID, body.User.DisplayName, body.User.Username, body.ChannelID, body.Text)
+		v.names = append(v.names, body.User.ID, body.User.DisplayName, body.User.Username, body.ChannelID, body.Text, body.Shown())
 		v.names = append(v.names, body.User.Aliases...)
 	}
 	for _, d := range t.GetDeliveries() {

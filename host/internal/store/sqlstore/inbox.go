@@ -211,7 +211,7 @@ func (s *Store) file(w *Writer, r row) (seq int64, err error) {
 			received_at, webhook, size, preview, body, replay_of)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, "seq",
 		r.cause, r.conversation, string(r.lane), c.Platform, c.Account, c.User.ID, nameOf(c.User),
-		micros(w.now), r.webhook, len(r.body), preview(c.Text), r.body, r.replayOf); err != nil {
+		micros(w.now), r.webhook, len(r.body), preview(c.Shown()), r.body, r.replayOf); err != nil {
 		return 0, err
 	}
 	w.changed = true

@@ -343,6 +343,13 @@ func (h *harness) ledger() {
 	h.ok(err)
 	equal(h, "conversations", len(cs), 1)
 	equal(h, "key", cs[0].Key, "c:ann")
+	tap := message("zoe", 1)
+	tap.Text, tap.Content.Interaction = "button:a1", &chat.Interaction{Kind: chat.InteractionButton, ID: "a1", Title: "Restart"}
+	tap.Account = "another"
+	h.append(inbound(tap))
+	tapped, _, err := h.store.Messages(h.ctx(), store.Filter{Account: "another"})
+	h.ok(err)
+	equal(h, "what was tapped", tapped[0].Preview, "[Restart]")
 }
 
 func (h *harness) tail() {

@@ -1194,6 +1194,7 @@ export const HostService: GenService<{
    *   no such conversation          | NOT_FOUND           | UNKNOWN_ID        | checks the key
    *   the platform is not set up    | FAILED_PRECONDITION | UNKNOWN_PLATFORM  | configures it
    *   the account is not set up     | FAILED_PRECONDITION | UNKNOWN_ACCOUNT   | takes one that GetStatus names
+   *   too much waits to be sent     | RESOURCE_EXHAUSTED  | STORE_FULL        | tries again later, with the same key
    *   the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again, with the same key
    *   waiting took too long         | DEADLINE_EXCEEDED   | STILL_WAITING     | looks at the delivery later
    *
