@@ -282,8 +282,11 @@ func (p *planner) answer(ctx context.Context, t store.Turn, r reading) (turn.Pla
 		return turn.Plan{}, err
 	}
 	for _, e := range queue {
+		if t.Seq > 0 && e.Seq > t.Seq {
+			continue // written later
+		}
 		q.Running = append(q.Running, session.Task{
-			Reference: store.Reference(e.Cause), Age: time.Since(e.ReceivedAt), Running: e.Running,
+			ID: e.Cause, Reference: store.Reference(e.Cause), Age: time.Since(e.ReceivedAt), Running: e.Running,
 		})
 	}
 	return answered(p.session.Answer(q), "the daemon's own command /"+q.Command.Name), nil
@@ -298,6 +301,6 @@ func withoutTap(t store.Turn) store.Turn {
 // answered plans an answer of the session.
 func answered(a session.Answer, why string) turn.Plan {
 	p := reply(store.OutcomeAnswered, why, a.Response)
-	p.SetAgent = a.SetAgent
+	p.SetAgent, p.Cancel = a.SetAgent, a.Cancel
 	return p
 }

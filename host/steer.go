@@ -134,6 +134,19 @@ func (d *daemon) warnings(ctx context.Context, to store.Conversation) (out []str
 	return out, err
 }
 
+// Cancel implements api.Daemon.
+func (d *daemon) Cancel(ctx context.Context, cause, reason string) error {
+	m, err := d.store.Message(ctx, cause)
+	if err != nil {
+		return err
+	}
+	if m.Outcome != "" || m.Message == nil {
+		return fmt.Errorf("%w: the message is done: %s", store.ErrState, m.Outcome)
+	}
+	t := store.Turn{Cause: m.Cause, Conversation: m.Conversation, Lane: m.Lane, Message: *m.Message}
+	return d.turn.Cancel(ctx, t, strings.TrimSuffix("by the operator: "+reason, ": "))
+}
+
 // RestartPlugin implements api.Daemon.
 func (d *daemon) RestartPlugin(_ context.Context, id string, kill bool) (int, error) {
 	unknown := func(text string) error { return api.Refuse(connect.CodeNotFound, "UNKNOWN_PLUGIN", text) }

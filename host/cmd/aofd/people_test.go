@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,6 +39,61 @@ func agents(t testing.TB, names ...string) map[string]string {
 func (b *bed) last(user string, n int) string {
 	b.Helper()
 	return body(b, b.answers(user, n)[n-1])["text"].(map[string]any)["body"].(string)
+}
+
+// TestCancel: who asked, or the operator, ends what an agent works on; the agent is stopped, and the person told once.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	asked, stopped := make(chan struct{}, 1), make(chan struct{}, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else nobody notices that the caller has left
+		asked <- struct{}{}
+		<-r.Context().Done()
+		stopped <- struct{}{}
+	}))
+	t.Cleanup(srv.Close)
+	b := newBed(t, map[string]string{
+		"config.yaml":   daemonHead + "\n  agents: {directory: agents}\n",
+		"agents/a.yaml": fmt.Sprintf("kind: Agent\nmetadata: {name: a}\nspec:\n  http: {url: %q}\n", srv.URL),
+	})
+	b.emulate()
+	b.serve()
+	const user = "4915112345678"
+	ends := func(id, want string, n int) {
+		t.Helper()
+		if got := b.last(user, n); !strings.Contains(got, want) {
+			t.Errorf("the person is told %q, not %q", got, want)
+		}
+		select {
+		case <-stopped:
+		case <-time.After(30 * time.Second):
+			t.Error("the agent is not stopped")
+		}
+		if out, _ := b.cli("trace", id); !strings.Contains(out, "turn.cancelled") || !strings.Contains(out, "interrupted") {
+			t.Errorf("the trace tells:\n%s", out)
+		}
+	}
+	id := b.phone(map[string]any{"from": user, "type": "text", "text": "delete everything"})
+	<-asked
+	b.phone(map[string]any{"from": user, "type": "text", "text": "/cancel"})
+	ends(id, "Cancelled: ", 1)
+	b.phone(map[string]any{"from": user, "type": "text", "text": "/cancel"})
+	if got := b.last(user, 2); got != "ℹ️ Nothing of yours is being worked on." {
+		t.Errorf("then %q", got)
+	}
+
+	id = b.phone(map[string]any{"from": user, "type": "text", "text": "delete it again"})
+	<-asked
+	if out, code := b.cli("cancel", id, "--reason", "not today"); code != exitOK {
+		t.Fatalf("%d %s", code, out)
+	}
+	ends(id, "stopped by the operator (ref ", 3)
+	if out, code := b.cli("cancel", id); code != exitRefused {
+		t.Errorf("once more: %d %s", code, out)
+	}
+	if s := b.status().Backlog; s.InboxPending != "0" {
+		t.Errorf("left: %+v", s)
+	}
 }
 
 // TestChangedIdentity: who has another number, and then another user id, goes on with the same agent, which

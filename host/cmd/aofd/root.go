@@ -138,7 +138,7 @@ func rootCommand() *cobra.Command {
 	}
 	of("run", devCommand(), serveCommand(), validateCommand(), reloadCommand())
 	of("look", statusCommand(), tailCommand(), traceCommand(), conversationsCommand(), messagesCommand(), deliveriesCommand(), agentCommand())
-	of("steer", sendCommand(), replayCommand(), dlqCommand(), pauseCommand(), resumeCommand(), pluginCommand())
+	of("steer", sendCommand(), cancelCommand(), replayCommand(), dlqCommand(), pauseCommand(), resumeCommand(), pluginCommand())
 	of("keep", backupCommand(), restoreCommand(), migrateCommand())
 	root.AddCommand(referenceCommand(), versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitHelp})

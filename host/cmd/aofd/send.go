@@ -82,6 +82,21 @@ func showSent(w io.Writer, a *hostv1.SendMessageResponse, dry bool) {
 	fmt.Fprintln(w)
 }
 
+func cancelCommand() *cobra.Command {
+	var reason string
+	q := &question[*hostv1.CancelMessageResponse]{
+		ask: func(ctx context.Context, c hostv1connect.HostServiceClient, args []string) (*hostv1.CancelMessageResponse, error) {
+			return c.CancelMessage(ctx, &hostv1.CancelMessageRequest{Id: args[0], Reason: reason})
+		},
+		show: func(w io.Writer, _ *hostv1.CancelMessageResponse) { fmt.Fprintln(w, "cancelled") },
+	}
+	cmd := q.command("cancel <id>", "Stop answering a message", takes(1, 1, "one id, or last"))
+	cmd.Long = "cancel ends a message that waits or is being answered: its agent is stopped, and the person is told. People do\n" +
+		"the same with /cancel in their chat."
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for those who look at it later")
+	return cmd
+}
+
 func replayCommand() *cobra.Command {
 	r := &hostv1.ReplayRequest{}
 	q := &question[*hostv1.ReplayResponse]{

@@ -29,6 +29,9 @@ type Daemon interface {
 	// Send puts a message of the operator's into the outbox; with dry it only finds out whether it could. The
 	// warnings say what may keep it from arriving.
 	Send(ctx context.Context, m Outgoing, dry bool) (d store.Delivery, warnings []string, err error)
+	// Cancel ends a message that waits or runs, by its cause, and tells its sender. Its errors are those of
+	// store.Lanes.Cancel.
+	Cancel(ctx context.Context, cause, reason string) error
 	// Replay repeats a part of the way of a cause's message, or with dry tells what that would do.
 	Replay(ctx context.Context, cause, from string, dry bool) (Replayed, error)
 	// Resend is called after deliveries were queued again.

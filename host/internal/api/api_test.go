@@ -49,6 +49,13 @@ func (d daemon) Send(ctx context.Context, m api.Outgoing, dry bool) (store.Deliv
 	return out, nil, d.store.Send(ctx, out, []store.TraceEvent{{At: time.Now(), Hop: api.HopOperatorSend}})
 }
 
+func (d daemon) Cancel(_ context.Context, cause, _ string) error {
+	if strings.HasSuffix(cause, "done") {
+		return store.ErrState
+	}
+	return d.err
+}
+
 func (d daemon) Replay(_ context.Context, cause, from string, _ bool) (api.Replayed, error) {
 	return api.Replayed{Cause: cause + "~1", Effective: true, Steps: []api.ReplayStep{{Hop: from}}}, nil
 }

@@ -64,6 +64,7 @@ var titles = map[string]string{
 	store.HopDead:        "Given up",
 	store.HopDropped:     "Dropped by the operator",
 	store.HopRetried:     "Tried again after a failure",
+	store.HopCancelled:   "Cancelled",
 	store.HopReplay:      "Repeats an earlier message",
 	store.HopReplayed:    "Repeated by the operator",
 	store.HopRedelivered: "Sent again",
@@ -116,7 +117,7 @@ func level(e store.TraceEvent) string {
 	switch e.Hop {
 	case store.HopReceiptPrefix + "failed", store.HopExpired, store.HopUnknown, store.HopUnsettled, store.HopDead:
 		return "error"
-	case store.HopDegraded, store.HopRefused, store.HopHeld, store.HopCut, store.HopDropped:
+	case store.HopDegraded, store.HopRefused, store.HopHeld, store.HopCut, store.HopCancelled, store.HopDropped:
 		return "warning"
 	case store.HopSlow, store.HopProgress, store.HopToolCall, store.HopToolDone, store.HopDuplicate, store.HopPaced,
 		store.HopJoined, store.HopIdentity, store.HopGathered, store.HopMerged:

@@ -408,6 +408,23 @@ func TestSendWhileTooMuchWaits(t *testing.T) {
 	}
 }
 
+func TestCancelMessage(t *testing.T) {
+	t.Parallel()
+	s := opened(t)
+	for _, cause := range []string{"x/runs", "x/done"} {
+		if err := s.AppendTrace(t.Context(), []store.TraceEvent{{At: time.Now(), Hop: store.HopReceived, Cause: cause}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client := dial(t, daemon{store: s})
+	for id, want := range map[string]string{"x/runs": "", "x/done": "NOT_RUNNING", "x/nobody": "UNKNOWN_ID"} {
+		_, err := client.CancelMessage(t.Context(), &hostv1.CancelMessageRequest{Id: id})
+		if want == "" && err != nil || want != "" && reason(t, err) != want {
+			t.Errorf("%s: %v, want %q", id, err, want)
+		}
+	}
+}
+
 // settleSoon sends what comes.
 func settleSoon(t *testing.T, s store.Store) {
 	for {

@@ -121,6 +121,23 @@ func settledFor(state, goal store.DeliveryState) bool {
 	return true
 }
 
+func (s *service) CancelMessage(
+	ctx context.Context, r *hostv1.CancelMessageRequest,
+) (*hostv1.CancelMessageResponse, error) {
+	events, err := s.trace(ctx, r.GetId())
+	if err != nil {
+		return nil, problem(err)
+	}
+	err = s.Daemon.Cancel(ctx, events[0].Cause, r.GetReason())
+	if errors.Is(err, store.ErrState) {
+		return nil, failure(connect.CodeFailedPrecondition, "NOT_RUNNING", err)
+	}
+	if err != nil {
+		return nil, problem(err)
+	}
+	return &hostv1.CancelMessageResponse{}, nil
+}
+
 func (s *service) Replay(ctx context.Context, r *hostv1.ReplayRequest) (*hostv1.ReplayResponse, error) {
 	from := r.GetFrom()
 	if from == "" {

@@ -91,17 +91,19 @@ var handlers = map[string]func(*Session, Question) Answer{
 	"status": (*Session).status,
 	"info":   (*Session).info,
 	"whoami": (*Session).whoami,
+	"cancel": (*Session).cancel,
 }
 
 // short are other names of built-in commands.
 var short = map[string]string{
 	"h": "help", "start": "help", "context": "agent", "ctx": "agent", "check": "status",
+	"stop": "cancel", "abort": "cancel",
 }
 
 // later are names that are kept for the daemon and do nothing yet, so that nobody gets used to them as words
 // for an agent.
 var later = []string{
-	"run", "execute", "list", "ls", "show", "cancel", "stop", "abort", "clear", "forget", "reset", "new",
+	"run", "execute", "list", "ls", "show", "clear", "forget", "reset", "new",
 	"approve", "deny", "fleet", "fleets", "team", "flows",
 }
 

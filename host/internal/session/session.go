@@ -50,15 +50,18 @@ type Question struct {
 
 // Task is a message of the user that waits or runs.
 type Task struct {
+	ID        string        // for Answer.Cancel
 	Reference string        // what stands for it in log and trace
 	Age       time.Duration // since it was received
 	Running   bool          // false: it waits
 }
 
-// Answer is what the user gets. SetAgent, when not nil, is the agent from now on; empty takes a choice back.
+// Answer is what the user gets. SetAgent, when not nil, is the agent from now on; empty takes a choice back. Cancel
+// are the tasks to be ended.
 type Answer struct {
 	Response chat.Response
 	SetAgent *string
+	Cancel   []string
 }
 
 // Answer answers a built-in command, by any of its names. One that is only kept for later gets a warning.
@@ -102,7 +105,7 @@ func (s *Session) help(q Question) Answer {
 	b.WriteString("I pass your messages to an agent and send its answers back.\n")
 	b.WriteString(s.currently(q) + "\n\n")
 	b.WriteString("/agents – the agents there are\n/agent NAME – talk to another agent\n" +
-		"/agent auto – let the rules decide again\n/status – what is being worked on\n" +
+		"/agent auto – let the rules decide again\n/status – what is being worked on\n/cancel – stop it\n" +
 		"/whoami – your id here\n/help – this text")
 	for _, c := range q.Bound {
 		b.WriteString("\n/" + c.Name)
@@ -241,6 +244,40 @@ func (s *Session) status(q Question) Answer {
 		fmt.Fprintf(&b, "\n• %s %s since %s", t.Reference, state, spoken(t.Age))
 	}
 	return Answer{Response: say(b.String())}
+}
+
+// cancel ends the task that runs, or else the newest one that waits; the one that is named; or all.
+func (s *Session) cancel(q Question) Answer {
+	tasks, args := q.Running, q.Command.Args
+	if len(tasks) == 0 {
+		return Answer{Response: say("Nothing of yours is being worked on.")}
+	}
+	if len(args) > 0 && strings.EqualFold(args[0], "task") {
+		args = args[1:]
+	}
+	switch {
+	case len(args) == 0:
+		newest := tasks[len(tasks)-1]
+		for _, t := range tasks {
+			if t.Running {
+				newest = t
+			}
+		}
+		tasks = []Task{newest}
+	case !strings.EqualFold(args[0], "all"):
+		i := slices.IndexFunc(tasks, func(t Task) bool { return strings.EqualFold(t.Reference, args[0]) })
+		if i < 0 {
+			return warn(fmt.Sprintf("Nothing of yours has the reference %.20q. /status shows what there is.", args[0]))
+		}
+		tasks = tasks[i : i+1]
+	}
+	var a Answer
+	var refs []string
+	for _, t := range tasks {
+		a.Cancel, refs = append(a.Cancel, t.ID), append(refs, t.Reference)
+	}
+	a.Response = say("Cancelled: " + strings.Join(refs, ", ") + ".")
+	return a
 }
 
 func (s *Session) info(Question) Answer {

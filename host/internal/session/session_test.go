@@ -73,7 +73,11 @@ func TestAnswers(t *testing.T) {
 		"/status":       {"aofd 1.2.3, up 1 h 30 min", "ABC123 runs since 1 min", "DEF456 waits since 1 s"},
 		"/whoami":       {"user: 49151", "also: US.1"},
 		"/info":         {"2 agents"},
-		"/cancel":       {"not available in this version"},
+		"/cancel":       {"Cancelled: ABC123."},
+		"/stop def456":  {"Cancelled: DEF456."},
+		"/cancel all":   {"Cancelled: ABC123, DEF456."},
+		"/abort xyz":    {"Nothing of yours has the reference \"xyz\"."},
+		"/reset":        {"not available in this version"},
 		"/helo":         {"I do not know /helo. Did you mean /help?"},
 		"/pod":          {"Did you mean /pods?"},
 		"/xyzxyzxyzxyz": {"I do not know /xyzxyzxyzxyz. /help"},
@@ -86,6 +90,27 @@ func TestAnswers(t *testing.T) {
 		}
 		if got.Status != chat.StatusInfo && got.Status != chat.StatusWarning {
 			t.Errorf("%s: status %q", text, got.Status)
+		}
+	}
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	running := []session.Task{{ID: "a", Reference: "A"}, {ID: "b", Reference: "B", Running: true}, {ID: "c", Reference: "C"}}
+	for _, c := range []struct {
+		text  string
+		tasks []session.Task
+		want  []string
+	}{
+		{"/cancel", running, []string{"b"}},
+		{"/cancel", running[2:], []string{"c"}},
+		{"/cancel task c", running, []string{"c"}},
+		{"/cancel all", running, []string{"a", "b", "c"}},
+		{"/cancel x", running, nil},
+		{"/stop", nil, nil},
+	} {
+		if got := ask(t, session.Question{Running: c.tasks}, c.text).Cancel; cmp.Diff(c.want, got) != "" {
+			t.Errorf("%s cancels %v, want %v", c.text, got, c.want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ const (
 	HopBegin     = "turn.begin"     // taken out of the inbox; how long it waited there
 	HopGathered  = "turn.gathered"  // messages of a burst are answered together
 	HopMerged    = "turn.merged"    // the message is answered together with an earlier one
+	HopCancelled = "turn.cancelled" // by whom
 	HopCut       = "turn.cut"       // given back unanswered, and why
 	HopTurnEnd   = "turn.end"       // the outcome and why; how long the turn took
 	HopStart     = "agent.start"    // the agent is asked

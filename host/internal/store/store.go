@@ -144,6 +144,11 @@ type Lanes interface {
 	// step and frees the lane. It returns ErrFenced when the lease was lost, and nil when this turn was finished
 	// before.
 	Finish(ctx context.Context, t Turn, r Result) error
+	// Cancel ends a message that waits or runs, by its cause, with a result of which Merged, SetAgent and the history
+	// do not count. Whoever works on it is fenced. It returns ErrNotFound, and ErrState when the message is done.
+	Cancel(ctx context.Context, cause string, r Result) error
+	// Holds returns which messages the owner works on, by Seq, with the epochs of its leases.
+	Holds(ctx context.Context, owner string) (map[int64]int64, error)
 	// Following returns up to limit messages that wait right behind a turn's in its lane, oldest first.
 	Following(ctx context.Context, t Turn, limit int) ([]Turn, error)
 	// QueueOf returns the messages of a user that wait or run in LaneTurn, oldest first.
@@ -164,6 +169,7 @@ type Turn struct {
 // Queued is a message that waits or runs.
 type Queued struct {
 	Cause      string
+	Seq        int64
 	ReceivedAt time.Time
 	Running    bool
 }

@@ -70,6 +70,9 @@ func (s *Stage) follow(held context.Context, t store.Turn, p Plan, log *slog.Log
 	case p.Agent != "":
 		return s.run(held, t, p, log)
 	case p.Reply != nil:
+		if err := s.cancelOwn(t, p.Cancel); err != nil {
+			return s.failed(t, "", "CANCEL_FAILED", err.Error()), false
+		}
 		r = s.answer(t, p.Outcome, p.Why, *p.Reply)
 	default:
 		return silent(p.Outcome, p.Why, store.HopRoute), false

@@ -28,8 +28,9 @@ type Plan struct {
 	Reply   *chat.Response // answer at once
 	Outcome store.Outcome  // with Reply: the outcome; without: no answer at all
 
-	SetAgent *string // with Reply: the user's choice from now on; empty takes it back, nil leaves it
-	Why      string  // one sentence for the trace: what decided
+	Cancel   []string // with Reply: causes of the sender's messages that are not to be answered any more
+	SetAgent *string  // with Reply: the user's choice from now on; empty takes it back, nil leaves it
+	Why      string   // one sentence for the trace: what decided
 }
 
 // Planner decides what is to be done with a message. It is used by many goroutines; an error fails the turn.
@@ -107,6 +108,7 @@ type Stage struct {
 	lapse context.CancelFunc
 	until *time.Timer // calls lapsed unless it is put off
 
+	runs   runs
 	room   chan struct{} // for signals
 	floods floods
 	full   atomic.Bool // no turns are given out, as too many answers wait
@@ -263,6 +265,7 @@ func (s *Stage) renew() {
 		switch {
 		case err == nil:
 			s.until.Reset(lease - renewLead - time.Since(start))
+			s.cutLost()
 		case s.work.Err() == nil:
 			s.Logger.Error("leases could not be renewed; turns may be repeated", "err", err)
 		}
@@ -292,6 +295,8 @@ func (s *Stage) tenure() context.Context {
 func (s *Stage) handle(held context.Context, t store.Turn, free chan struct{}) {
 	log := s.Logger.With("cause", t.Cause)
 	failpoint.Here(failpoint.Claimed)
+	held, over := s.runs.begin(held, t)
+	defer over()
 	var more []store.Turn
 	if s.Window > 0 && t.Lane == store.LaneTurn && gathers(t.Message) {
 		// Whoever waits for the rest of a burst is not in the way of others.

@@ -30,6 +30,8 @@ type lanes struct {
 	finishErr []error // of the next calls of Finish
 	noEnqueue bool
 	full      bool // too many answers wait
+	moved     bool // what runs is not ours any more
+	cancelled map[string]store.Result
 	noRenew   bool
 	behind    []store.Turn // what waits behind each turn
 }
@@ -56,6 +58,25 @@ func (l *lanes) Renew(context.Context, string, time.Duration) error {
 	if l.noRenew {
 		return errors.New("store down")
 	}
+	return nil
+}
+
+func (l *lanes) Holds(context.Context, string) (map[int64]int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.moved {
+		return map[int64]int64{0: 1}, nil
+	}
+	return map[int64]int64{0: 0}, nil
+}
+
+func (l *lanes) Cancel(_ context.Context, cause string, r store.Result) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cancelled == nil {
+		l.cancelled = map[string]store.Result{}
+	}
+	l.cancelled[cause] = r
 	return nil
 }
 
@@ -465,6 +486,65 @@ func TestFullOutboxBeginsNoTurns(t *testing.T) {
 		}
 		s.Stop(t.Context())
 	})
+}
+
+// TestCancel: a run ends when it is cancelled here, and soon when it is cancelled elsewhere; nothing of it is stored.
+func TestCancel(t *testing.T) {
+	for name, cancel := range map[string]func(*testing.T, *turn.Stage, *lanes){
+		"by its sender": func(_ *testing.T, s *turn.Stage, l *lanes) {
+			l.mu.Lock()
+			l.waiting = append(l.waiting, claimed("cancel", func(t *store.Turn) { t.Lane = store.LaneNow }))
+			l.mu.Unlock()
+			s.Wake()
+		},
+		"by the operator": func(t *testing.T, s *turn.Stage, l *lanes) {
+			if err := s.Cancel(t.Context(), claimed("1", nil), "enough"); err != nil {
+				t.Error(err)
+			}
+			r := l.cancelled["p/a/1"]
+			if len(r.Deliveries) != 1 || !strings.Contains(r.Deliveries[0].Response.Text, "operator (ref ") {
+				t.Errorf("the sender gets %+v", r.Deliveries)
+			}
+		},
+		"elsewhere": func(_ *testing.T, _ *turn.Stage, l *lanes) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.moved = true
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &lanes{waiting: []store.Turn{claimed("1", nil)}}
+				var ended time.Time
+				s := turn.New(settings(l, func(t store.Turn) (turn.Plan, error) {
+					if t.Lane == store.LaneNow {
+						return turn.Plan{Reply: &chat.Response{Text: "Cancelled"}, Outcome: store.OutcomeAnswered, Cancel: []string{"p/a/1"}}, nil
+					}
+					return toAgent(t)
+				}, func(ctx context.Context, _ chat.Run, _ func(chat.Event)) chat.Event {
+					<-ctx.Done()
+					ended = time.Now()
+					return chat.Event{Error: &chat.AgentError{Code: "CUT"}}
+				}))
+				s.Start()
+				time.Sleep(2 * time.Second)
+				begin := time.Now()
+				cancel(t, s, l)
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				if ended.IsZero() || ended.Sub(begin) > 3*time.Second {
+					t.Errorf("the run ended after %s", ended.Sub(begin))
+				}
+				if r, stored := l.results["p/a/1"]; stored {
+					t.Errorf("its result was stored: %+v", r)
+				}
+				if r := l.cancelled["p/a/1"]; name != "elsewhere" && (r.Outcome != store.OutcomeInterrupted || !strings.HasPrefix(r.Reason, "CANCELLED: ")) {
+					t.Errorf("cancelled as %+v", r)
+				}
+				s.Stop(t.Context())
+			})
+		})
+	}
 }
 
 func TestSignals(t *testing.T) {

@@ -311,14 +311,14 @@ func (s *Store) Following(ctx context.Context, t store.Turn, limit int) (out []s
 
 // QueueOf implements store.Lanes.
 func (s *Store) QueueOf(ctx context.Context, platform, account, userID string) (out []store.Queued, err error) {
-	rows, err := s.Reads.QueryContext(ctx, `SELECT m.cause, m.received_at, l.lease_until > $1 AND l.head = m.seq
+	rows, err := s.Reads.QueryContext(ctx, `SELECT m.cause, m.seq, m.received_at, l.lease_until > $1 AND l.head = m.seq
 		FROM message m JOIN lane l ON l.conversation = m.conversation AND l.kind = m.lane
 		WHERE m.platform = $2 AND m.account = $3 AND m.user_id = $4 AND m.outcome IS NULL AND m.lane = 'turn'
 		ORDER BY m.seq`, micros(s.Now()), platform, account, userID)
 	return out, drain(rows, err, func(rows *sql.Rows) error {
 		var q store.Queued
 		var at int64
-		if err := rows.Scan(&q.Cause, &at, &q.Running); err != nil {
+		if err := rows.Scan(&q.Cause, &q.Seq, &at, &q.Running); err != nil {
 			return err
 		}
 		q.ReceivedAt = moment(at)

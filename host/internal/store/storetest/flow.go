@@ -266,6 +266,40 @@ func (h *harness) merged() {
 	equal(h, "then", turns[0].Message.Text, "text 4")
 }
 
+func (h *harness) cancel() {
+	h.append(inbound(message("ann", 1), message("ann", 2), message("ann", 3)))
+	running := h.claim(1)[0]
+	holds := func(want map[int64]int64) {
+		h.Helper()
+		got, err := h.store.Holds(h.ctx(), owner)
+		h.ok(err)
+		equal(h, "held", got, want)
+	}
+	holds(map[int64]int64{running.Seq: running.Epoch})
+	told := h.delivery(running, 1)
+	stop := store.Result{Outcome: store.OutcomeInterrupted, Reason: "CANCELLED: enough", Deliveries: []store.Delivery{told}}
+	for _, cause := range []string{"echo/acc/ann-2", running.Cause} { // one that waits, and one that runs
+		h.ok(h.store.Cancel(h.ctx(), cause, stop))
+		h.is(h.store.Cancel(h.ctx(), cause, stop), store.ErrState, "again")
+		m, err := h.store.Message(h.ctx(), cause)
+		h.ok(err)
+		equal(h, "outcome", m.Outcome, store.OutcomeInterrupted)
+		equal(h, "reason", m.Reason, stop.Reason)
+	}
+	h.is(h.store.Cancel(h.ctx(), "echo/acc/nobody", stop), store.ErrNotFound, "nothing")
+	holds(map[int64]int64{})
+	late := store.Result{Outcome: store.OutcomeAnswered, Deliveries: []store.Delivery{h.delivery(running, 2)}}
+	h.is(h.store.Finish(h.ctx(), running, late), store.ErrFenced, "an answer that comes too late")
+	next := h.claim(10)
+	equal(h, "then", []string{next[0].Message.ID}, []string{"ann-3"})
+	h.is(h.store.Finish(h.ctx(), running, late), store.ErrFenced, "an answer that comes later still")
+	h.finish(next[0])
+	equal(h, "what is sent", idsOf(h.due(10)), []string{told.ID})
+	b, err := h.store.Backlog(h.ctx())
+	h.ok(err)
+	equal(h, "nothing waits", b.InboxPending, 0)
+}
+
 // newOwner: who gets an id that was somebody else's does not get the conversation, unless the platform says that
 // it is the same person.
 func (h *harness) newOwner() {

@@ -122,6 +122,7 @@ func Run(t *testing.T, open Open) {
 		"the first id gets another owner":               (*harness).formerOwner,
 		"the choice in a chat outlives an id":           (*harness).choiceOfAChat,
 		"a duplicate is told in the trace":              (*harness).duplicatesAreTold,
+		"what waits or runs is cancelled":               (*harness).cancel,
 		"a burst is answered together":                  (*harness).merged,
 		"many at once lose nothing":                     (*harness).concurrent,
 	} {

@@ -1702,7 +1702,7 @@ const file_aof_host_v1_host_proto_rawDesc = "" +
 	"durationUs\x12\x14\n" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\x12\x1f\n" +
 	"\vdelivery_id\x18\x06 \x01(\tR\n" +
-	"deliveryId2\x8e\x0e\n" +
+	"deliveryId2\xe6\x0e\n" +
 	"\vHostService\x12J\n" +
 	"\tGetStatus\x12\x1d.aof.host.v1.GetStatusRequest\x1a\x1e.aof.host.v1.GetStatusResponse\x12P\n" +
 	"\vListPlugins\x12\x1f.aof.host.v1.ListPluginsRequest\x1a .aof.host.v1.ListPluginsResponse\x12M\n" +
@@ -1721,7 +1721,8 @@ const file_aof_host_v1_host_proto_rawDesc = "" +
 	"\x0fRetryDeadLetter\x12#.aof.host.v1.RetryDeadLetterRequest\x1a$.aof.host.v1.RetryDeadLetterResponse\x12Y\n" +
 	"\x0eDropDeadLetter\x12\".aof.host.v1.DropDeadLetterRequest\x1a#.aof.host.v1.DropDeadLetterResponse\x12_\n" +
 	"\x10ResendDeadLetter\x12$.aof.host.v1.ResendDeadLetterRequest\x1a%.aof.host.v1.ResendDeadLetterResponse\x12P\n" +
-	"\vSendMessage\x12\x1f.aof.host.v1.SendMessageRequest\x1a .aof.host.v1.SendMessageResponse\x12A\n" +
+	"\vSendMessage\x12\x1f.aof.host.v1.SendMessageRequest\x1a .aof.host.v1.SendMessageResponse\x12V\n" +
+	"\rCancelMessage\x12!.aof.host.v1.CancelMessageRequest\x1a\".aof.host.v1.CancelMessageResponse\x12A\n" +
 	"\x06Replay\x12\x1a.aof.host.v1.ReplayRequest\x1a\x1b.aof.host.v1.ReplayResponse\x12V\n" +
 	"\rPausePlatform\x12!.aof.host.v1.PausePlatformRequest\x1a\".aof.host.v1.PausePlatformResponse\x12Y\n" +
 	"\x0eResumePlatform\x12\".aof.host.v1.ResumePlatformRequest\x1a#.aof.host.v1.ResumePlatformResponse\x12V\n" +
@@ -1780,28 +1781,30 @@ var file_aof_host_v1_host_proto_goTypes = []any{
 	(*DropDeadLetterRequest)(nil),     // 34: aof.host.v1.DropDeadLetterRequest
 	(*ResendDeadLetterRequest)(nil),   // 35: aof.host.v1.ResendDeadLetterRequest
 	(*SendMessageRequest)(nil),        // 36: aof.host.v1.SendMessageRequest
-	(*ReplayRequest)(nil),             // 37: aof.host.v1.ReplayRequest
-	(*PausePlatformRequest)(nil),      // 38: aof.host.v1.PausePlatformRequest
-	(*ResumePlatformRequest)(nil),     // 39: aof.host.v1.ResumePlatformRequest
-	(*RestartPluginRequest)(nil),      // 40: aof.host.v1.RestartPluginRequest
-	(*ReloadConfigRequest)(nil),       // 41: aof.host.v1.ReloadConfigRequest
-	(*TailEventsResponse)(nil),        // 42: aof.host.v1.TailEventsResponse
-	(*GetStatsResponse)(nil),          // 43: aof.host.v1.GetStatsResponse
-	(*ListConversationsResponse)(nil), // 44: aof.host.v1.ListConversationsResponse
-	(*GetConversationResponse)(nil),   // 45: aof.host.v1.GetConversationResponse
-	(*ListMessagesResponse)(nil),      // 46: aof.host.v1.ListMessagesResponse
-	(*ListDeliveriesResponse)(nil),    // 47: aof.host.v1.ListDeliveriesResponse
-	(*GetDeliveryResponse)(nil),       // 48: aof.host.v1.GetDeliveryResponse
-	(*ListDeadLettersResponse)(nil),   // 49: aof.host.v1.ListDeadLettersResponse
-	(*RetryDeadLetterResponse)(nil),   // 50: aof.host.v1.RetryDeadLetterResponse
-	(*DropDeadLetterResponse)(nil),    // 51: aof.host.v1.DropDeadLetterResponse
-	(*ResendDeadLetterResponse)(nil),  // 52: aof.host.v1.ResendDeadLetterResponse
-	(*SendMessageResponse)(nil),       // 53: aof.host.v1.SendMessageResponse
-	(*ReplayResponse)(nil),            // 54: aof.host.v1.ReplayResponse
-	(*PausePlatformResponse)(nil),     // 55: aof.host.v1.PausePlatformResponse
-	(*ResumePlatformResponse)(nil),    // 56: aof.host.v1.ResumePlatformResponse
-	(*RestartPluginResponse)(nil),     // 57: aof.host.v1.RestartPluginResponse
-	(*ReloadConfigResponse)(nil),      // 58: aof.host.v1.ReloadConfigResponse
+	(*CancelMessageRequest)(nil),      // 37: aof.host.v1.CancelMessageRequest
+	(*ReplayRequest)(nil),             // 38: aof.host.v1.ReplayRequest
+	(*PausePlatformRequest)(nil),      // 39: aof.host.v1.PausePlatformRequest
+	(*ResumePlatformRequest)(nil),     // 40: aof.host.v1.ResumePlatformRequest
+	(*RestartPluginRequest)(nil),      // 41: aof.host.v1.RestartPluginRequest
+	(*ReloadConfigRequest)(nil),       // 42: aof.host.v1.ReloadConfigRequest
+	(*TailEventsResponse)(nil),        // 43: aof.host.v1.TailEventsResponse
+	(*GetStatsResponse)(nil),          // 44: aof.host.v1.GetStatsResponse
+	(*ListConversationsResponse)(nil), // 45: aof.host.v1.ListConversationsResponse
+	(*GetConversationResponse)(nil),   // 46: aof.host.v1.GetConversationResponse
+	(*ListMessagesResponse)(nil),      // 47: aof.host.v1.ListMessagesResponse
+	(*ListDeliveriesResponse)(nil),    // 48: aof.host.v1.ListDeliveriesResponse
+	(*GetDeliveryResponse)(nil),       // 49: aof.host.v1.GetDeliveryResponse
+	(*ListDeadLettersResponse)(nil),   // 50: aof.host.v1.ListDeadLettersResponse
+	(*RetryDeadLetterResponse)(nil),   // 51: aof.host.v1.RetryDeadLetterResponse
+	(*DropDeadLetterResponse)(nil),    // 52: aof.host.v1.DropDeadLetterResponse
+	(*ResendDeadLetterResponse)(nil),  // 53: aof.host.v1.ResendDeadLetterResponse
+	(*SendMessageResponse)(nil),       // 54: aof.host.v1.SendMessageResponse
+	(*CancelMessageResponse)(nil),     // 55: aof.host.v1.CancelMessageResponse
+	(*ReplayResponse)(nil),            // 56: aof.host.v1.ReplayResponse
+	(*PausePlatformResponse)(nil),     // 57: aof.host.v1.PausePlatformResponse
+	(*ResumePlatformResponse)(nil),    // 58: aof.host.v1.ResumePlatformResponse
+	(*RestartPluginResponse)(nil),     // 59: aof.host.v1.RestartPluginResponse
+	(*ReloadConfigResponse)(nil),      // 60: aof.host.v1.ReloadConfigResponse
 }
 var file_aof_host_v1_host_proto_depIdxs = []int32{
 	19, // 0: aof.host.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
@@ -1845,34 +1848,36 @@ var file_aof_host_v1_host_proto_depIdxs = []int32{
 	34, // 38: aof.host.v1.HostService.DropDeadLetter:input_type -> aof.host.v1.DropDeadLetterRequest
 	35, // 39: aof.host.v1.HostService.ResendDeadLetter:input_type -> aof.host.v1.ResendDeadLetterRequest
 	36, // 40: aof.host.v1.HostService.SendMessage:input_type -> aof.host.v1.SendMessageRequest
-	37, // 41: aof.host.v1.HostService.Replay:input_type -> aof.host.v1.ReplayRequest
-	38, // 42: aof.host.v1.HostService.PausePlatform:input_type -> aof.host.v1.PausePlatformRequest
-	39, // 43: aof.host.v1.HostService.ResumePlatform:input_type -> aof.host.v1.ResumePlatformRequest
-	40, // 44: aof.host.v1.HostService.RestartPlugin:input_type -> aof.host.v1.RestartPluginRequest
-	41, // 45: aof.host.v1.HostService.ReloadConfig:input_type -> aof.host.v1.ReloadConfigRequest
-	1,  // 46: aof.host.v1.HostService.GetStatus:output_type -> aof.host.v1.GetStatusResponse
-	11, // 47: aof.host.v1.HostService.ListPlugins:output_type -> aof.host.v1.ListPluginsResponse
-	14, // 48: aof.host.v1.HostService.ListAgents:output_type -> aof.host.v1.ListAgentsResponse
-	17, // 49: aof.host.v1.HostService.GetTrace:output_type -> aof.host.v1.GetTraceResponse
-	42, // 50: aof.host.v1.HostService.TailEvents:output_type -> aof.host.v1.TailEventsResponse
-	43, // 51: aof.host.v1.HostService.GetStats:output_type -> aof.host.v1.GetStatsResponse
-	44, // 52: aof.host.v1.HostService.ListConversations:output_type -> aof.host.v1.ListConversationsResponse
-	45, // 53: aof.host.v1.HostService.GetConversation:output_type -> aof.host.v1.GetConversationResponse
-	46, // 54: aof.host.v1.HostService.ListMessages:output_type -> aof.host.v1.ListMessagesResponse
-	47, // 55: aof.host.v1.HostService.ListDeliveries:output_type -> aof.host.v1.ListDeliveriesResponse
-	48, // 56: aof.host.v1.HostService.GetDelivery:output_type -> aof.host.v1.GetDeliveryResponse
-	49, // 57: aof.host.v1.HostService.ListDeadLetters:output_type -> aof.host.v1.ListDeadLettersResponse
-	50, // 58: aof.host.v1.HostService.RetryDeadLetter:output_type -> aof.host.v1.RetryDeadLetterResponse
-	51, // 59: aof.host.v1.HostService.DropDeadLetter:output_type -> aof.host.v1.DropDeadLetterResponse
-	52, // 60: aof.host.v1.HostService.ResendDeadLetter:output_type -> aof.host.v1.ResendDeadLetterResponse
-	53, // 61: aof.host.v1.HostService.SendMessage:output_type -> aof.host.v1.SendMessageResponse
-	54, // 62: aof.host.v1.HostService.Replay:output_type -> aof.host.v1.ReplayResponse
-	55, // 63: aof.host.v1.HostService.PausePlatform:output_type -> aof.host.v1.PausePlatformResponse
-	56, // 64: aof.host.v1.HostService.ResumePlatform:output_type -> aof.host.v1.ResumePlatformResponse
-	57, // 65: aof.host.v1.HostService.RestartPlugin:output_type -> aof.host.v1.RestartPluginResponse
-	58, // 66: aof.host.v1.HostService.ReloadConfig:output_type -> aof.host.v1.ReloadConfigResponse
-	46, // [46:67] is the sub-list for method output_type
-	25, // [25:46] is the sub-list for method input_type
+	37, // 41: aof.host.v1.HostService.CancelMessage:input_type -> aof.host.v1.CancelMessageRequest
+	38, // 42: aof.host.v1.HostService.Replay:input_type -> aof.host.v1.ReplayRequest
+	39, // 43: aof.host.v1.HostService.PausePlatform:input_type -> aof.host.v1.PausePlatformRequest
+	40, // 44: aof.host.v1.HostService.ResumePlatform:input_type -> aof.host.v1.ResumePlatformRequest
+	41, // 45: aof.host.v1.HostService.RestartPlugin:input_type -> aof.host.v1.RestartPluginRequest
+	42, // 46: aof.host.v1.HostService.ReloadConfig:input_type -> aof.host.v1.ReloadConfigRequest
+	1,  // 47: aof.host.v1.HostService.GetStatus:output_type -> aof.host.v1.GetStatusResponse
+	11, // 48: aof.host.v1.HostService.ListPlugins:output_type -> aof.host.v1.ListPluginsResponse
+	14, // 49: aof.host.v1.HostService.ListAgents:output_type -> aof.host.v1.ListAgentsResponse
+	17, // 50: aof.host.v1.HostService.GetTrace:output_type -> aof.host.v1.GetTraceResponse
+	43, // 51: aof.host.v1.HostService.TailEvents:output_type -> aof.host.v1.TailEventsResponse
+	44, // 52: aof.host.v1.HostService.GetStats:output_type -> aof.host.v1.GetStatsResponse
+	45, // 53: aof.host.v1.HostService.ListConversations:output_type -> aof.host.v1.ListConversationsResponse
+	46, // 54: aof.host.v1.HostService.GetConversation:output_type -> aof.host.v1.GetConversationResponse
+	47, // 55: aof.host.v1.HostService.ListMessages:output_type -> aof.host.v1.ListMessagesResponse
+	48, // 56: aof.host.v1.HostService.ListDeliveries:output_type -> aof.host.v1.ListDeliveriesResponse
+	49, // 57: aof.host.v1.HostService.GetDelivery:output_type -> aof.host.v1.GetDeliveryResponse
+	50, // 58: aof.host.v1.HostService.ListDeadLetters:output_type -> aof.host.v1.ListDeadLettersResponse
+	51, // 59: aof.host.v1.HostService.RetryDeadLetter:output_type -> aof.host.v1.RetryDeadLetterResponse
+	52, // 60: aof.host.v1.HostService.DropDeadLetter:output_type -> aof.host.v1.DropDeadLetterResponse
+	53, // 61: aof.host.v1.HostService.ResendDeadLetter:output_type -> aof.host.v1.ResendDeadLetterResponse
+	54, // 62: aof.host.v1.HostService.SendMessage:output_type -> aof.host.v1.SendMessageResponse
+	55, // 63: aof.host.v1.HostService.CancelMessage:output_type -> aof.host.v1.CancelMessageResponse
+	56, // 64: aof.host.v1.HostService.Replay:output_type -> aof.host.v1.ReplayResponse
+	57, // 65: aof.host.v1.HostService.PausePlatform:output_type -> aof.host.v1.PausePlatformResponse
+	58, // 66: aof.host.v1.HostService.ResumePlatform:output_type -> aof.host.v1.ResumePlatformResponse
+	59, // 67: aof.host.v1.HostService.RestartPlugin:output_type -> aof.host.v1.RestartPluginResponse
+	60, // 68: aof.host.v1.HostService.ReloadConfig:output_type -> aof.host.v1.ReloadConfigResponse
+	47, // [47:69] is the sub-list for method output_type
+	25, // [25:47] is the sub-list for method input_type
 	25, // [25:25] is the sub-list for extension type_name
 	25, // [25:25] is the sub-list for extension extendee
 	0,  // [0:25] is the sub-list for field type_name

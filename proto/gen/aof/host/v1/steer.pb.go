@@ -204,6 +204,98 @@ func (x *SendMessageResponse) GetWarnings() []string {
 	return nil
 }
 
+// CancelMessageRequest says what is not to be answered any more.
+type CancelMessageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Any id that GetTrace takes.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Optional. Why, for those who look at it later.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelMessageRequest) Reset() {
+	*x = CancelMessageRequest{}
+	mi := &file_aof_host_v1_steer_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelMessageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelMessageRequest) ProtoMessage() {}
+
+func (x *CancelMessageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_host_v1_steer_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelMessageRequest.ProtoReflect.Descriptor instead.
+func (*CancelMessageRequest) Descriptor() ([]byte, []int) {
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CancelMessageRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CancelMessageRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// CancelMessageResponse says that it is done.
+type CancelMessageResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelMessageResponse) Reset() {
+	*x = CancelMessageResponse{}
+	mi := &file_aof_host_v1_steer_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelMessageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelMessageResponse) ProtoMessage() {}
+
+func (x *CancelMessageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_aof_host_v1_steer_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelMessageResponse.ProtoReflect.Descriptor instead.
+func (*CancelMessageResponse) Descriptor() ([]byte, []int) {
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{3}
+}
+
 // ReplayRequest says what to repeat.
 type ReplayRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -220,7 +312,7 @@ type ReplayRequest struct {
 
 func (x *ReplayRequest) Reset() {
 	*x = ReplayRequest{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[2]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -232,7 +324,7 @@ func (x *ReplayRequest) String() string {
 func (*ReplayRequest) ProtoMessage() {}
 
 func (x *ReplayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[2]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -245,7 +337,7 @@ func (x *ReplayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayRequest.ProtoReflect.Descriptor instead.
 func (*ReplayRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{2}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ReplayRequest) GetId() string {
@@ -284,7 +376,7 @@ type ReplayResponse struct {
 
 func (x *ReplayResponse) Reset() {
 	*x = ReplayResponse{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[3]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +388,7 @@ func (x *ReplayResponse) String() string {
 func (*ReplayResponse) ProtoMessage() {}
 
 func (x *ReplayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[3]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +401,7 @@ func (x *ReplayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayResponse.ProtoReflect.Descriptor instead.
 func (*ReplayResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{3}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ReplayResponse) GetSteps() []*ReplayStep {
@@ -348,7 +440,7 @@ type ReplayStep struct {
 
 func (x *ReplayStep) Reset() {
 	*x = ReplayStep{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[4]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -360,7 +452,7 @@ func (x *ReplayStep) String() string {
 func (*ReplayStep) ProtoMessage() {}
 
 func (x *ReplayStep) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[4]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -373,7 +465,7 @@ func (x *ReplayStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayStep.ProtoReflect.Descriptor instead.
 func (*ReplayStep) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{4}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ReplayStep) GetHop() string {
@@ -408,7 +500,7 @@ type RetryDeadLetterRequest struct {
 
 func (x *RetryDeadLetterRequest) Reset() {
 	*x = RetryDeadLetterRequest{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[5]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -420,7 +512,7 @@ func (x *RetryDeadLetterRequest) String() string {
 func (*RetryDeadLetterRequest) ProtoMessage() {}
 
 func (x *RetryDeadLetterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[5]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -433,7 +525,7 @@ func (x *RetryDeadLetterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryDeadLetterRequest.ProtoReflect.Descriptor instead.
 func (*RetryDeadLetterRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{5}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RetryDeadLetterRequest) GetId() string {
@@ -454,7 +546,7 @@ type RetryDeadLetterResponse struct {
 
 func (x *RetryDeadLetterResponse) Reset() {
 	*x = RetryDeadLetterResponse{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[6]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -466,7 +558,7 @@ func (x *RetryDeadLetterResponse) String() string {
 func (*RetryDeadLetterResponse) ProtoMessage() {}
 
 func (x *RetryDeadLetterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[6]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -479,7 +571,7 @@ func (x *RetryDeadLetterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryDeadLetterResponse.ProtoReflect.Descriptor instead.
 func (*RetryDeadLetterResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{6}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RetryDeadLetterResponse) GetDelivery() *Delivery {
@@ -502,7 +594,7 @@ type DropDeadLetterRequest struct {
 
 func (x *DropDeadLetterRequest) Reset() {
 	*x = DropDeadLetterRequest{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[7]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +606,7 @@ func (x *DropDeadLetterRequest) String() string {
 func (*DropDeadLetterRequest) ProtoMessage() {}
 
 func (x *DropDeadLetterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[7]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +619,7 @@ func (x *DropDeadLetterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLetterRequest.ProtoReflect.Descriptor instead.
 func (*DropDeadLetterRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{7}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DropDeadLetterRequest) GetId() string {
@@ -555,7 +647,7 @@ type DropDeadLetterResponse struct {
 
 func (x *DropDeadLetterResponse) Reset() {
 	*x = DropDeadLetterResponse{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[8]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +659,7 @@ func (x *DropDeadLetterResponse) String() string {
 func (*DropDeadLetterResponse) ProtoMessage() {}
 
 func (x *DropDeadLetterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[8]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +672,7 @@ func (x *DropDeadLetterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLetterResponse.ProtoReflect.Descriptor instead.
 func (*DropDeadLetterResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{8}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DropDeadLetterResponse) GetDelivery() *Delivery {
@@ -601,7 +693,7 @@ type ResendDeadLetterRequest struct {
 
 func (x *ResendDeadLetterRequest) Reset() {
 	*x = ResendDeadLetterRequest{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[9]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +705,7 @@ func (x *ResendDeadLetterRequest) String() string {
 func (*ResendDeadLetterRequest) ProtoMessage() {}
 
 func (x *ResendDeadLetterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[9]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +718,7 @@ func (x *ResendDeadLetterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendDeadLetterRequest.ProtoReflect.Descriptor instead.
 func (*ResendDeadLetterRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{9}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ResendDeadLetterRequest) GetId() string {
@@ -647,7 +739,7 @@ type ResendDeadLetterResponse struct {
 
 func (x *ResendDeadLetterResponse) Reset() {
 	*x = ResendDeadLetterResponse{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[10]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -659,7 +751,7 @@ func (x *ResendDeadLetterResponse) String() string {
 func (*ResendDeadLetterResponse) ProtoMessage() {}
 
 func (x *ResendDeadLetterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[10]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,7 +764,7 @@ func (x *ResendDeadLetterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendDeadLetterResponse.ProtoReflect.Descriptor instead.
 func (*ResendDeadLetterResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{10}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ResendDeadLetterResponse) GetDelivery() *Delivery {
@@ -697,7 +789,7 @@ type PausePlatformRequest struct {
 
 func (x *PausePlatformRequest) Reset() {
 	*x = PausePlatformRequest{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[11]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +801,7 @@ func (x *PausePlatformRequest) String() string {
 func (*PausePlatformRequest) ProtoMessage() {}
 
 func (x *PausePlatformRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[11]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +814,7 @@ func (x *PausePlatformRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PausePlatformRequest.ProtoReflect.Descriptor instead.
 func (*PausePlatformRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{11}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PausePlatformRequest) GetPlatform() string {
@@ -755,7 +847,7 @@ type PausePlatformResponse struct {
 
 func (x *PausePlatformResponse) Reset() {
 	*x = PausePlatformResponse{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[12]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +859,7 @@ func (x *PausePlatformResponse) String() string {
 func (*PausePlatformResponse) ProtoMessage() {}
 
 func (x *PausePlatformResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[12]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +872,7 @@ func (x *PausePlatformResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PausePlatformResponse.ProtoReflect.Descriptor instead.
 func (*PausePlatformResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{12}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{14}
 }
 
 // ResumePlatformRequest says what to resume.
@@ -796,7 +888,7 @@ type ResumePlatformRequest struct {
 
 func (x *ResumePlatformRequest) Reset() {
 	*x = ResumePlatformRequest{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[13]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +900,7 @@ func (x *ResumePlatformRequest) String() string {
 func (*ResumePlatformRequest) ProtoMessage() {}
 
 func (x *ResumePlatformRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[13]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +913,7 @@ func (x *ResumePlatformRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumePlatformRequest.ProtoReflect.Descriptor instead.
 func (*ResumePlatformRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{13}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ResumePlatformRequest) GetPlatform() string {
@@ -847,7 +939,7 @@ type ResumePlatformResponse struct {
 
 func (x *ResumePlatformResponse) Reset() {
 	*x = ResumePlatformResponse{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[14]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +951,7 @@ func (x *ResumePlatformResponse) String() string {
 func (*ResumePlatformResponse) ProtoMessage() {}
 
 func (x *ResumePlatformResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[14]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +964,7 @@ func (x *ResumePlatformResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumePlatformResponse.ProtoReflect.Descriptor instead.
 func (*ResumePlatformResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{14}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{16}
 }
 
 // RestartPluginRequest names a plugin.
@@ -888,7 +980,7 @@ type RestartPluginRequest struct {
 
 func (x *RestartPluginRequest) Reset() {
 	*x = RestartPluginRequest{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[15]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +992,7 @@ func (x *RestartPluginRequest) String() string {
 func (*RestartPluginRequest) ProtoMessage() {}
 
 func (x *RestartPluginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[15]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +1005,7 @@ func (x *RestartPluginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartPluginRequest.ProtoReflect.Descriptor instead.
 func (*RestartPluginRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{15}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RestartPluginRequest) GetId() string {
@@ -941,7 +1033,7 @@ type RestartPluginResponse struct {
 
 func (x *RestartPluginResponse) Reset() {
 	*x = RestartPluginResponse{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[16]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1045,7 @@ func (x *RestartPluginResponse) String() string {
 func (*RestartPluginResponse) ProtoMessage() {}
 
 func (x *RestartPluginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[16]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1058,7 @@ func (x *RestartPluginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartPluginResponse.ProtoReflect.Descriptor instead.
 func (*RestartPluginResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{16}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RestartPluginResponse) GetPid() uint32 {
@@ -985,7 +1077,7 @@ type ReloadConfigRequest struct {
 
 func (x *ReloadConfigRequest) Reset() {
 	*x = ReloadConfigRequest{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[17]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -997,7 +1089,7 @@ func (x *ReloadConfigRequest) String() string {
 func (*ReloadConfigRequest) ProtoMessage() {}
 
 func (x *ReloadConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[17]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1010,7 +1102,7 @@ func (x *ReloadConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadConfigRequest.ProtoReflect.Descriptor instead.
 func (*ReloadConfigRequest) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{17}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{19}
 }
 
 // ReloadConfigResponse tells what became of it.
@@ -1030,7 +1122,7 @@ type ReloadConfigResponse struct {
 
 func (x *ReloadConfigResponse) Reset() {
 	*x = ReloadConfigResponse{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[18]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1134,7 @@ func (x *ReloadConfigResponse) String() string {
 func (*ReloadConfigResponse) ProtoMessage() {}
 
 func (x *ReloadConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[18]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1147,7 @@ func (x *ReloadConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadConfigResponse.ProtoReflect.Descriptor instead.
 func (*ReloadConfigResponse) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{18}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReloadConfigResponse) GetAccepted() bool {
@@ -1103,7 +1195,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_aof_host_v1_steer_proto_msgTypes[19]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1115,7 +1207,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_aof_host_v1_steer_proto_msgTypes[19]
+	mi := &file_aof_host_v1_steer_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1128,7 +1220,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{19}
+	return file_aof_host_v1_steer_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Finding) GetSeverity() string {
@@ -1179,7 +1271,11 @@ const file_aof_host_v1_steer_proto_rawDesc = "" +
 	" \x01(\bR\x06dryRun\"d\n" +
 	"\x13SendMessageResponse\x121\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x15.aof.host.v1.DeliveryR\bdelivery\x12\x1a\n" +
-	"\bwarnings\x18\x02 \x03(\tR\bwarnings\"L\n" +
+	"\bwarnings\x18\x02 \x03(\tR\bwarnings\">\n" +
+	"\x14CancelMessageRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x17\n" +
+	"\x15CancelMessageResponse\"L\n" +
 	"\rReplayRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x17\n" +
@@ -1246,37 +1342,39 @@ func file_aof_host_v1_steer_proto_rawDescGZIP() []byte {
 	return file_aof_host_v1_steer_proto_rawDescData
 }
 
-var file_aof_host_v1_steer_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_aof_host_v1_steer_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_aof_host_v1_steer_proto_goTypes = []any{
 	(*SendMessageRequest)(nil),       // 0: aof.host.v1.SendMessageRequest
 	(*SendMessageResponse)(nil),      // 1: aof.host.v1.SendMessageResponse
-	(*ReplayRequest)(nil),            // 2: aof.host.v1.ReplayRequest
-	(*ReplayResponse)(nil),           // 3: aof.host.v1.ReplayResponse
-	(*ReplayStep)(nil),               // 4: aof.host.v1.ReplayStep
-	(*RetryDeadLetterRequest)(nil),   // 5: aof.host.v1.RetryDeadLetterRequest
-	(*RetryDeadLetterResponse)(nil),  // 6: aof.host.v1.RetryDeadLetterResponse
-	(*DropDeadLetterRequest)(nil),    // 7: aof.host.v1.DropDeadLetterRequest
-	(*DropDeadLetterResponse)(nil),   // 8: aof.host.v1.DropDeadLetterResponse
-	(*ResendDeadLetterRequest)(nil),  // 9: aof.host.v1.ResendDeadLetterRequest
-	(*ResendDeadLetterResponse)(nil), // 10: aof.host.v1.ResendDeadLetterResponse
-	(*PausePlatformRequest)(nil),     // 11: aof.host.v1.PausePlatformRequest
-	(*PausePlatformResponse)(nil),    // 12: aof.host.v1.PausePlatformResponse
-	(*ResumePlatformRequest)(nil),    // 13: aof.host.v1.ResumePlatformRequest
-	(*ResumePlatformResponse)(nil),   // 14: aof.host.v1.ResumePlatformResponse
-	(*RestartPluginRequest)(nil),     // 15: aof.host.v1.RestartPluginRequest
-	(*RestartPluginResponse)(nil),    // 16: aof.host.v1.RestartPluginResponse
-	(*ReloadConfigRequest)(nil),      // 17: aof.host.v1.ReloadConfigRequest
-	(*ReloadConfigResponse)(nil),     // 18: aof.host.v1.ReloadConfigResponse
-	(*Finding)(nil),                  // 19: aof.host.v1.Finding
-	(*Delivery)(nil),                 // 20: aof.host.v1.Delivery
+	(*CancelMessageRequest)(nil),     // 2: aof.host.v1.CancelMessageRequest
+	(*CancelMessageResponse)(nil),    // 3: aof.host.v1.CancelMessageResponse
+	(*ReplayRequest)(nil),            // 4: aof.host.v1.ReplayRequest
+	(*ReplayResponse)(nil),           // 5: aof.host.v1.ReplayResponse
+	(*ReplayStep)(nil),               // 6: aof.host.v1.ReplayStep
+	(*RetryDeadLetterRequest)(nil),   // 7: aof.host.v1.RetryDeadLetterRequest
+	(*RetryDeadLetterResponse)(nil),  // 8: aof.host.v1.RetryDeadLetterResponse
+	(*DropDeadLetterRequest)(nil),    // 9: aof.host.v1.DropDeadLetterRequest
+	(*DropDeadLetterResponse)(nil),   // 10: aof.host.v1.DropDeadLetterResponse
+	(*ResendDeadLetterRequest)(nil),  // 11: aof.host.v1.ResendDeadLetterRequest
+	(*ResendDeadLetterResponse)(nil), // 12: aof.host.v1.ResendDeadLetterResponse
+	(*PausePlatformRequest)(nil),     // 13: aof.host.v1.PausePlatformRequest
+	(*PausePlatformResponse)(nil),    // 14: aof.host.v1.PausePlatformResponse
+	(*ResumePlatformRequest)(nil),    // 15: aof.host.v1.ResumePlatformRequest
+	(*ResumePlatformResponse)(nil),   // 16: aof.host.v1.ResumePlatformResponse
+	(*RestartPluginRequest)(nil),     // 17: aof.host.v1.RestartPluginRequest
+	(*RestartPluginResponse)(nil),    // 18: aof.host.v1.RestartPluginResponse
+	(*ReloadConfigRequest)(nil),      // 19: aof.host.v1.ReloadConfigRequest
+	(*ReloadConfigResponse)(nil),     // 20: aof.host.v1.ReloadConfigResponse
+	(*Finding)(nil),                  // 21: aof.host.v1.Finding
+	(*Delivery)(nil),                 // 22: aof.host.v1.Delivery
 }
 var file_aof_host_v1_steer_proto_depIdxs = []int32{
-	20, // 0: aof.host.v1.SendMessageResponse.delivery:type_name -> aof.host.v1.Delivery
-	4,  // 1: aof.host.v1.ReplayResponse.steps:type_name -> aof.host.v1.ReplayStep
-	20, // 2: aof.host.v1.RetryDeadLetterResponse.delivery:type_name -> aof.host.v1.Delivery
-	20, // 3: aof.host.v1.DropDeadLetterResponse.delivery:type_name -> aof.host.v1.Delivery
-	20, // 4: aof.host.v1.ResendDeadLetterResponse.delivery:type_name -> aof.host.v1.Delivery
-	19, // 5: aof.host.v1.ReloadConfigResponse.findings:type_name -> aof.host.v1.Finding
+	22, // 0: aof.host.v1.SendMessageResponse.delivery:type_name -> aof.host.v1.Delivery
+	6,  // 1: aof.host.v1.ReplayResponse.steps:type_name -> aof.host.v1.ReplayStep
+	22, // 2: aof.host.v1.RetryDeadLetterResponse.delivery:type_name -> aof.host.v1.Delivery
+	22, // 3: aof.host.v1.DropDeadLetterResponse.delivery:type_name -> aof.host.v1.Delivery
+	22, // 4: aof.host.v1.ResendDeadLetterResponse.delivery:type_name -> aof.host.v1.Delivery
+	21, // 5: aof.host.v1.ReloadConfigResponse.findings:type_name -> aof.host.v1.Finding
 	6,  // [6:6] is the sub-list for method output_type
 	6,  // [6:6] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
@@ -1296,7 +1394,7 @@ func file_aof_host_v1_steer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_aof_host_v1_steer_proto_rawDesc), len(file_aof_host_v1_steer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -75,6 +75,9 @@ const (
 	HostServiceResendDeadLetterProcedure = "/aof.host.v1.HostService/ResendDeadLetter"
 	// HostServiceSendMessageProcedure is the fully-qualified name of the HostService's SendMessage RPC.
 	HostServiceSendMessageProcedure = "/aof.host.v1.HostService/SendMessage"
+	// HostServiceCancelMessageProcedure is the fully-qualified name of the HostService's CancelMessage
+	// RPC.
+	HostServiceCancelMessageProcedure = "/aof.host.v1.HostService/CancelMessage"
 	// HostServiceReplayProcedure is the fully-qualified name of the HostService's Replay RPC.
 	HostServiceReplayProcedure = "/aof.host.v1.HostService/Replay"
 	// HostServicePausePlatformProcedure is the fully-qualified name of the HostService's PausePlatform
@@ -210,6 +213,14 @@ type HostServiceClient interface {
 	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again, with the same key
 	//	waiting took too long         | DEADLINE_EXCEEDED   | STILL_WAITING     | looks at the delivery later
 	SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error)
+	// CancelMessage ends a message of a person that waits or is being answered, on whatever host: its agent is stopped,
+	// and the person is told in one sentence. Its outcome is interrupted.
+	//
+	//	Condition                     | Code                | Reason            | The caller
+	//	no such id                    | NOT_FOUND           | UNKNOWN_ID        | checks the id
+	//	it is done already            | FAILED_PRECONDITION | NOT_RUNNING       | looks at its outcome
+	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again
+	CancelMessage(context.Context, *v1.CancelMessageRequest) (*v1.CancelMessageResponse, error)
 	// Replay repeats a part of a message's way: from its webhook, from the choice of an agent, or from the sending
 	// of an answer. With dry_run nothing happens, and the answer tells what would.
 	//
@@ -353,6 +364,12 @@ func NewHostServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(hostServiceMethods.ByName("SendMessage")),
 			connect.WithClientOptions(opts...),
 		),
+		cancelMessage: connect.NewClient[v1.CancelMessageRequest, v1.CancelMessageResponse](
+			httpClient,
+			baseURL+HostServiceCancelMessageProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("CancelMessage")),
+			connect.WithClientOptions(opts...),
+		),
 		replay: connect.NewClient[v1.ReplayRequest, v1.ReplayResponse](
 			httpClient,
 			baseURL+HostServiceReplayProcedure,
@@ -404,6 +421,7 @@ type hostServiceClient struct {
 	dropDeadLetter    *connect.Client[v1.DropDeadLetterRequest, v1.DropDeadLetterResponse]
 	resendDeadLetter  *connect.Client[v1.ResendDeadLetterRequest, v1.ResendDeadLetterResponse]
 	sendMessage       *connect.Client[v1.SendMessageRequest, v1.SendMessageResponse]
+	cancelMessage     *connect.Client[v1.CancelMessageRequest, v1.CancelMessageResponse]
 	replay            *connect.Client[v1.ReplayRequest, v1.ReplayResponse]
 	pausePlatform     *connect.Client[v1.PausePlatformRequest, v1.PausePlatformResponse]
 	resumePlatform    *connect.Client[v1.ResumePlatformRequest, v1.ResumePlatformResponse]
@@ -545,6 +563,15 @@ func (c *hostServiceClient) ResendDeadLetter(ctx context.Context, req *v1.Resend
 // SendMessage calls aof.host.v1.HostService.SendMessage.
 func (c *hostServiceClient) SendMessage(ctx context.Context, req *v1.SendMessageRequest) (*v1.SendMessageResponse, error) {
 	response, err := c.sendMessage.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// CancelMessage calls aof.host.v1.HostService.CancelMessage.
+func (c *hostServiceClient) CancelMessage(ctx context.Context, req *v1.CancelMessageRequest) (*v1.CancelMessageResponse, error) {
+	response, err := c.cancelMessage.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -715,6 +742,14 @@ type HostServiceHandler interface {
 	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again, with the same key
 	//	waiting took too long         | DEADLINE_EXCEEDED   | STILL_WAITING     | looks at the delivery later
 	SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error)
+	// CancelMessage ends a message of a person that waits or is being answered, on whatever host: its agent is stopped,
+	// and the person is told in one sentence. Its outcome is interrupted.
+	//
+	//	Condition                     | Code                | Reason            | The caller
+	//	no such id                    | NOT_FOUND           | UNKNOWN_ID        | checks the id
+	//	it is done already            | FAILED_PRECONDITION | NOT_RUNNING       | looks at its outcome
+	//	the store is gone             | UNAVAILABLE         | STORE_DOWN        | tries again
+	CancelMessage(context.Context, *v1.CancelMessageRequest) (*v1.CancelMessageResponse, error)
 	// Replay repeats a part of a message's way: from its webhook, from the choice of an agent, or from the sending
 	// of an answer. With dry_run nothing happens, and the answer tells what would.
 	//
@@ -854,6 +889,12 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(hostServiceMethods.ByName("SendMessage")),
 		connect.WithHandlerOptions(opts...),
 	)
+	hostServiceCancelMessageHandler := connect.NewUnaryHandlerSimple(
+		HostServiceCancelMessageProcedure,
+		svc.CancelMessage,
+		connect.WithSchema(hostServiceMethods.ByName("CancelMessage")),
+		connect.WithHandlerOptions(opts...),
+	)
 	hostServiceReplayHandler := connect.NewUnaryHandlerSimple(
 		HostServiceReplayProcedure,
 		svc.Replay,
@@ -918,6 +959,8 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 			hostServiceResendDeadLetterHandler.ServeHTTP(w, r)
 		case HostServiceSendMessageProcedure:
 			hostServiceSendMessageHandler.ServeHTTP(w, r)
+		case HostServiceCancelMessageProcedure:
+			hostServiceCancelMessageHandler.ServeHTTP(w, r)
 		case HostServiceReplayProcedure:
 			hostServiceReplayHandler.ServeHTTP(w, r)
 		case HostServicePausePlatformProcedure:
@@ -999,6 +1042,10 @@ func (UnimplementedHostServiceHandler) ResendDeadLetter(context.Context, *v1.Res
 
 func (UnimplementedHostServiceHandler) SendMessage(context.Context, *v1.SendMessageRequest) (*v1.SendMessageResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.SendMessage is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) CancelMessage(context.Context, *v1.CancelMessageRequest) (*v1.CancelMessageResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aof.host.v1.HostService.CancelMessage is not implemented"))
 }
 
 func (UnimplementedHostServiceHandler) Replay(context.Context, *v1.ReplayRequest) (*v1.ReplayResponse, error) {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file aof/host/v1/steer.proto.
  */
 export const file_aof_host_v1_steer: GenFile = /*@__PURE__*/
-  fileDesc("Chdhb2YvaG9zdC92MS9zdGVlci5wcm90bxILYW9mLmhvc3QudjEi1AEKElNlbmRNZXNzYWdlUmVxdWVzdBIUCgxjb252ZXJzYXRpb24YASABKAkSEAoIcGxhdGZvcm0YAiABKAkSDwoHYWNjb3VudBgDIAEoCRISCgpjaGFubmVsX2lkGAQgASgJEgwKBHRleHQYBSABKAkSFQoNcmVzcG9uc2VfanNvbhgGIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSDAoEd2FpdBgIIAEoCRIUCgx3YWl0X3NlY29uZHMYCSABKA0SDwoHZHJ5X3J1bhgKIAEoCCJQChNTZW5kTWVzc2FnZVJlc3BvbnNlEicKCGRlbGl2ZXJ5GAEgASgLMhUuYW9mLmhvc3QudjEuRGVsaXZlcnkSEAoId2FybmluZ3MYAiADKAkiOgoNUmVwbGF5UmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRmcm9tGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiWgoOUmVwbGF5UmVzcG9uc2USJgoFc3RlcHMYASADKAsyFy5hb2YuaG9zdC52MS5SZXBsYXlTdGVwEg0KBWNhdXNlGAIgASgJEhEKCWVmZmVjdGl2ZRgDIAEoCCI4CgpSZXBsYXlTdGVwEgsKA2hvcBgBIAEoCRIOCgZkZXRhaWwYAiABKAkSDQoFc3RvcHMYAyABKAgiJAoWUmV0cnlEZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoCSJCChdSZXRyeURlYWRMZXR0ZXJSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLmFvZi5ob3N0LnYxLkRlbGl2ZXJ5IjMKFURyb3BEZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiQQoWRHJvcERlYWRMZXR0ZXJSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLmFvZi5ob3N0LnYxLkRlbGl2ZXJ5IiUKF1Jlc2VuZERlYWRMZXR0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIkMKGFJlc2VuZERlYWRMZXR0ZXJSZXNwb25zZRInCghkZWxpdmVyeRgBIAEoCzIVLmFvZi5ob3N0LnYxLkRlbGl2ZXJ5IkkKFFBhdXNlUGxhdGZvcm1SZXF1ZXN0EhAKCHBsYXRmb3JtGAEgASgJEg8KB2FjY291bnQYAiABKAkSDgoGcmVhc29uGAMgASgJIhcKFVBhdXNlUGxhdGZvcm1SZXNwb25zZSI6ChVSZXN1bWVQbGF0Zm9ybVJlcXVlc3QSEAoIcGxhdGZvcm0YASABKAkSDwoHYWNjb3VudBgCIAEoCSIYChZSZXN1bWVQbGF0Zm9ybVJlc3BvbnNlIjAKFFJlc3RhcnRQbHVnaW5SZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGtpbGwYAiABKAgiJAoVUmVzdGFydFBsdWdpblJlc3BvbnNlEgsKA3BpZBgBIAEoDSIVChNSZWxvYWRDb25maWdSZXF1ZXN0IngKFFJlbG9hZENvbmZpZ1Jlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgIEg8KB2NoYW5nZXMYAiADKAkSFQoNbmVlZHNfcmVzdGFydBgDIAMoCRImCghmaW5kaW5ncxgEIAMoCzIULmFvZi5ob3N0LnYxLkZpbmRpbmciRgoHRmluZGluZxIQCghzZXZlcml0eRgBIAEoCRINCgVwbGFjZRgCIAEoCRIMCgR0ZXh0GAMgASgJEgwKBGhpbnQYBCABKAliBnByb3RvMw", [file_aof_host_v1_ledger]);
+  fileDesc("Chdhb2YvaG9zdC92MS9zdGVlci5wcm90bxILYW9mLmhvc3QudjEi1AEKElNlbmRNZXNzYWdlUmVxdWVzdBIUCgxjb252ZXJzYXRpb24YASABKAkSEAoIcGxhdGZvcm0YAiABKAkSDwoHYWNjb3VudBgDIAEoCRISCgpjaGFubmVsX2lkGAQgASgJEgwKBHRleHQYBSABKAkSFQoNcmVzcG9uc2VfanNvbhgGIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSDAoEd2FpdBgIIAEoCRIUCgx3YWl0X3NlY29uZHMYCSABKA0SDwoHZHJ5X3J1bhgKIAEoCCJQChNTZW5kTWVzc2FnZVJlc3BvbnNlEicKCGRlbGl2ZXJ5GAEgASgLMhUuYW9mLmhvc3QudjEuRGVsaXZlcnkSEAoId2FybmluZ3MYAiADKAkiMgoUQ2FuY2VsTWVzc2FnZVJlcXVlc3QSCgoCaWQYASABKAkSDgoGcmVhc29uGAIgASgJIhcKFUNhbmNlbE1lc3NhZ2VSZXNwb25zZSI6Cg1SZXBsYXlSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGZyb20YAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCJaCg5SZXBsYXlSZXNwb25zZRImCgVzdGVwcxgBIAMoCzIXLmFvZi5ob3N0LnYxLlJlcGxheVN0ZXASDQoFY2F1c2UYAiABKAkSEQoJZWZmZWN0aXZlGAMgASgIIjgKClJlcGxheVN0ZXASCwoDaG9wGAEgASgJEg4KBmRldGFpbBgCIAEoCRINCgVzdG9wcxgDIAEoCCIkChZSZXRyeURlYWRMZXR0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJIkIKF1JldHJ5RGVhZExldHRlclJlc3BvbnNlEicKCGRlbGl2ZXJ5GAEgASgLMhUuYW9mLmhvc3QudjEuRGVsaXZlcnkiMwoVRHJvcERlYWRMZXR0ZXJSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJBChZEcm9wRGVhZExldHRlclJlc3BvbnNlEicKCGRlbGl2ZXJ5GAEgASgLMhUuYW9mLmhvc3QudjEuRGVsaXZlcnkiJQoXUmVzZW5kRGVhZExldHRlclJlcXVlc3QSCgoCaWQYASABKAkiQwoYUmVzZW5kRGVhZExldHRlclJlc3BvbnNlEicKCGRlbGl2ZXJ5GAEgASgLMhUuYW9mLmhvc3QudjEuRGVsaXZlcnkiSQoUUGF1c2VQbGF0Zm9ybVJlcXVlc3QSEAoIcGxhdGZvcm0YASABKAkSDwoHYWNjb3VudBgCIAEoCRIOCgZyZWFzb24YAyABKAkiFwoVUGF1c2VQbGF0Zm9ybVJlc3BvbnNlIjoKFVJlc3VtZVBsYXRmb3JtUmVxdWVzdBIQCghwbGF0Zm9ybRgBIAEoCRIPCgdhY2NvdW50GAIgASgJIhgKFlJlc3VtZVBsYXRmb3JtUmVzcG9uc2UiMAoUUmVzdGFydFBsdWdpblJlcXVlc3QSCgoCaWQYASABKAkSDAoEa2lsbBgCIAEoCCIkChVSZXN0YXJ0UGx1Z2luUmVzcG9uc2USCwoDcGlkGAEgASgNIhUKE1JlbG9hZENvbmZpZ1JlcXVlc3QieAoUUmVsb2FkQ29uZmlnUmVzcG9uc2USEAoIYWNjZXB0ZWQYASABKAgSDwoHY2hhbmdlcxgCIAMoCRIVCg1uZWVkc19yZXN0YXJ0GAMgAygJEiYKCGZpbmRpbmdzGAQgAygLMhQuYW9mLmhvc3QudjEuRmluZGluZyJGCgdGaW5kaW5nEhAKCHNldmVyaXR5GAEgASgJEg0KBXBsYWNlGAIgASgJEgwKBHRleHQYAyABKAkSDAoEaGludBgEIAEoCWIGcHJvdG8z", [file_aof_host_v1_ledger]);
 
 /**
  * SendMessageRequest says what to send and where to.
@@ -128,6 +128,49 @@ export const SendMessageResponseSchema: GenMessage<SendMessageResponse> = /*@__P
   messageDesc(file_aof_host_v1_steer, 1);
 
 /**
+ * CancelMessageRequest says what is not to be answered any more.
+ *
+ * @generated from message aof.host.v1.CancelMessageRequest
+ */
+export type CancelMessageRequest = Message<"aof.host.v1.CancelMessageRequest"> & {
+  /**
+   * Required. Any id that GetTrace takes.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Optional. Why, for those who look at it later.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message aof.host.v1.CancelMessageRequest.
+ * Use `create(CancelMessageRequestSchema)` to create a new message.
+ */
+export const CancelMessageRequestSchema: GenMessage<CancelMessageRequest> = /*@__PURE__*/
+  messageDesc(file_aof_host_v1_steer, 2);
+
+/**
+ * CancelMessageResponse says that it is done.
+ *
+ * @generated from message aof.host.v1.CancelMessageResponse
+ */
+export type CancelMessageResponse = Message<"aof.host.v1.CancelMessageResponse"> & {
+};
+
+/**
+ * Describes the message aof.host.v1.CancelMessageResponse.
+ * Use `create(CancelMessageResponseSchema)` to create a new message.
+ */
+export const CancelMessageResponseSchema: GenMessage<CancelMessageResponse> = /*@__PURE__*/
+  messageDesc(file_aof_host_v1_steer, 3);
+
+/**
  * ReplayRequest says what to repeat.
  *
  * @generated from message aof.host.v1.ReplayRequest
@@ -161,7 +204,7 @@ export type ReplayRequest = Message<"aof.host.v1.ReplayRequest"> & {
  * Use `create(ReplayRequestSchema)` to create a new message.
  */
 export const ReplayRequestSchema: GenMessage<ReplayRequest> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 2);
+  messageDesc(file_aof_host_v1_steer, 4);
 
 /**
  * ReplayResponse tells what happened, or would.
@@ -196,7 +239,7 @@ export type ReplayResponse = Message<"aof.host.v1.ReplayResponse"> & {
  * Use `create(ReplayResponseSchema)` to create a new message.
  */
 export const ReplayResponseSchema: GenMessage<ReplayResponse> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 3);
+  messageDesc(file_aof_host_v1_steer, 5);
 
 /**
  * ReplayStep is one step of a replay.
@@ -231,7 +274,7 @@ export type ReplayStep = Message<"aof.host.v1.ReplayStep"> & {
  * Use `create(ReplayStepSchema)` to create a new message.
  */
 export const ReplayStepSchema: GenMessage<ReplayStep> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 4);
+  messageDesc(file_aof_host_v1_steer, 6);
 
 /**
  * RetryDeadLetterRequest names a dead letter.
@@ -252,7 +295,7 @@ export type RetryDeadLetterRequest = Message<"aof.host.v1.RetryDeadLetterRequest
  * Use `create(RetryDeadLetterRequestSchema)` to create a new message.
  */
 export const RetryDeadLetterRequestSchema: GenMessage<RetryDeadLetterRequest> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 5);
+  messageDesc(file_aof_host_v1_steer, 7);
 
 /**
  * RetryDeadLetterResponse has the delivery.
@@ -273,7 +316,7 @@ export type RetryDeadLetterResponse = Message<"aof.host.v1.RetryDeadLetterRespon
  * Use `create(RetryDeadLetterResponseSchema)` to create a new message.
  */
 export const RetryDeadLetterResponseSchema: GenMessage<RetryDeadLetterResponse> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 6);
+  messageDesc(file_aof_host_v1_steer, 8);
 
 /**
  * DropDeadLetterRequest names a dead letter.
@@ -301,7 +344,7 @@ export type DropDeadLetterRequest = Message<"aof.host.v1.DropDeadLetterRequest">
  * Use `create(DropDeadLetterRequestSchema)` to create a new message.
  */
 export const DropDeadLetterRequestSchema: GenMessage<DropDeadLetterRequest> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 7);
+  messageDesc(file_aof_host_v1_steer, 9);
 
 /**
  * DropDeadLetterResponse has the delivery.
@@ -322,7 +365,7 @@ export type DropDeadLetterResponse = Message<"aof.host.v1.DropDeadLetterResponse
  * Use `create(DropDeadLetterResponseSchema)` to create a new message.
  */
 export const DropDeadLetterResponseSchema: GenMessage<DropDeadLetterResponse> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 8);
+  messageDesc(file_aof_host_v1_steer, 10);
 
 /**
  * ResendDeadLetterRequest names a dead letter.
@@ -343,7 +386,7 @@ export type ResendDeadLetterRequest = Message<"aof.host.v1.ResendDeadLetterReque
  * Use `create(ResendDeadLetterRequestSchema)` to create a new message.
  */
 export const ResendDeadLetterRequestSchema: GenMessage<ResendDeadLetterRequest> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 9);
+  messageDesc(file_aof_host_v1_steer, 11);
 
 /**
  * ResendDeadLetterResponse has the delivery.
@@ -364,7 +407,7 @@ export type ResendDeadLetterResponse = Message<"aof.host.v1.ResendDeadLetterResp
  * Use `create(ResendDeadLetterResponseSchema)` to create a new message.
  */
 export const ResendDeadLetterResponseSchema: GenMessage<ResendDeadLetterResponse> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 10);
+  messageDesc(file_aof_host_v1_steer, 12);
 
 /**
  * PausePlatformRequest says what to pause.
@@ -399,7 +442,7 @@ export type PausePlatformRequest = Message<"aof.host.v1.PausePlatformRequest"> &
  * Use `create(PausePlatformRequestSchema)` to create a new message.
  */
 export const PausePlatformRequestSchema: GenMessage<PausePlatformRequest> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 11);
+  messageDesc(file_aof_host_v1_steer, 13);
 
 /**
  * PausePlatformResponse is empty.
@@ -414,7 +457,7 @@ export type PausePlatformResponse = Message<"aof.host.v1.PausePlatformResponse">
  * Use `create(PausePlatformResponseSchema)` to create a new message.
  */
 export const PausePlatformResponseSchema: GenMessage<PausePlatformResponse> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 12);
+  messageDesc(file_aof_host_v1_steer, 14);
 
 /**
  * ResumePlatformRequest says what to resume.
@@ -442,7 +485,7 @@ export type ResumePlatformRequest = Message<"aof.host.v1.ResumePlatformRequest">
  * Use `create(ResumePlatformRequestSchema)` to create a new message.
  */
 export const ResumePlatformRequestSchema: GenMessage<ResumePlatformRequest> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 13);
+  messageDesc(file_aof_host_v1_steer, 15);
 
 /**
  * ResumePlatformResponse is empty.
@@ -457,7 +500,7 @@ export type ResumePlatformResponse = Message<"aof.host.v1.ResumePlatformResponse
  * Use `create(ResumePlatformResponseSchema)` to create a new message.
  */
 export const ResumePlatformResponseSchema: GenMessage<ResumePlatformResponse> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 14);
+  messageDesc(file_aof_host_v1_steer, 16);
 
 /**
  * RestartPluginRequest names a plugin.
@@ -485,7 +528,7 @@ export type RestartPluginRequest = Message<"aof.host.v1.RestartPluginRequest"> &
  * Use `create(RestartPluginRequestSchema)` to create a new message.
  */
 export const RestartPluginRequestSchema: GenMessage<RestartPluginRequest> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 15);
+  messageDesc(file_aof_host_v1_steer, 17);
 
 /**
  * RestartPluginResponse tells what was ended.
@@ -506,7 +549,7 @@ export type RestartPluginResponse = Message<"aof.host.v1.RestartPluginResponse">
  * Use `create(RestartPluginResponseSchema)` to create a new message.
  */
 export const RestartPluginResponseSchema: GenMessage<RestartPluginResponse> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 16);
+  messageDesc(file_aof_host_v1_steer, 18);
 
 /**
  * ReloadConfigRequest asks for a reload.
@@ -521,7 +564,7 @@ export type ReloadConfigRequest = Message<"aof.host.v1.ReloadConfigRequest"> & {
  * Use `create(ReloadConfigRequestSchema)` to create a new message.
  */
 export const ReloadConfigRequestSchema: GenMessage<ReloadConfigRequest> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 17);
+  messageDesc(file_aof_host_v1_steer, 19);
 
 /**
  * ReloadConfigResponse tells what became of it.
@@ -563,7 +606,7 @@ export type ReloadConfigResponse = Message<"aof.host.v1.ReloadConfigResponse"> &
  * Use `create(ReloadConfigResponseSchema)` to create a new message.
  */
 export const ReloadConfigResponseSchema: GenMessage<ReloadConfigResponse> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 18);
+  messageDesc(file_aof_host_v1_steer, 20);
 
 /**
  * Finding is something about the configuration that an operator should know.
@@ -605,5 +648,5 @@ export type Finding = Message<"aof.host.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_aof_host_v1_steer, 19);
+  messageDesc(file_aof_host_v1_steer, 21);
 
