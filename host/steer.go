@@ -51,6 +51,9 @@ func (d *daemon) Send(ctx context.Context, m api.Outgoing, dry bool) (store.Deli
 		Conversation: to.Key, ChannelID: to.ChannelID, Response: m.Response, CreatedAt: time.Now(),
 		State: store.StateQueued, Bulk: true,
 	}
+	if after := d.cfg.Delivery.ExpireAfter; after > 0 {
+		out.ExpiresAt = out.CreatedAt.Add(after)
+	}
 	if dry {
 		return out, warnings, nil
 	}

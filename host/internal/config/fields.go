@@ -42,7 +42,7 @@ var daemonFields = of(kindDaemon, []Field{
 	{Key: "spec.delivery", Type: TypeMapping, closed: true, Meaning: "how long answers are tried"},
 	{Key: "spec.delivery.max_attempts", Type: TypeInteger, Default: "10", Meaning: "tries of an answer that the platform did not take, 1 to 1000; then it has failed"},
 	{Key: "spec.delivery.max_age_secs", Type: TypeSeconds, Default: "24h", Meaning: "an answer that could not be sent for so long has failed"},
-	{Key: "spec.delivery.expire_after_secs", Type: TypeSeconds, Default: "72h", Meaning: "an answer that still waits then, such as for the user to write again, is of no use any more; 0: never"},
+	{Key: "spec.delivery.expire_after_secs", Type: TypeSeconds, Default: "72h", Meaning: "an answer, or a message of an operator, that still waits then, such as for the user to write again, is of no use any more; 0: never"},
 	{Key: "spec.delivery.unknown_after_secs", Type: TypeSeconds, Default: "10m", Meaning: "when nobody knows for so long whether an answer arrived, the operator is told"},
 	{Key: "spec.settings.log_level", Type: TypeString, Default: "info", Meaning: "debug, info, warn or error"},
 	{Key: "spec.settings.log_format", Type: TypeString, Meaning: "text or json; text on a terminal, else json"},

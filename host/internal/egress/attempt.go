@@ -225,6 +225,7 @@ func instead(d store.Delivery, v store.Settlement) []store.Delivery {
 	return []store.Delivery{{
 		ID: d.ID + substitute, Cause: d.Cause, Ordinal: d.Ordinal, Platform: d.Platform, Account: d.Account,
 		Conversation: d.Conversation, ChannelID: d.ChannelID, Agent: d.Agent, Response: answer, CreatedAt: time.Now(),
+		ExpiresAt: d.ExpiresAt,
 	}}
 }
 

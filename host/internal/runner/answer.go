@@ -18,7 +18,7 @@ const (
 	maxOutput   = 4 << 20   // bytes, with all events
 	maxText     = 128 << 10 // bytes of the final text; some dozens of messages
 	maxPartials = 50        // partial answers
-	maxResponse = 24 << 20  // bytes of one partial answer as JSON, with the data of its files
+	maxResponse = 24 << 20  // bytes of all partial answers as JSON, with the data of their files
 )
 
 // answer reads what an agent says, in any of the three forms, as it comes in. It is for one run and one
@@ -33,6 +33,7 @@ type answer struct {
 	end    chat.Event   // the terminal event, once it came
 	deltas strings.Builder
 	parts  int // partial answers so far
+	parted int // their bytes as JSON
 }
 
 // add takes more output. Its error ends the run.
@@ -131,14 +132,14 @@ func (a *answer) event(e chat.Event) error {
 	return nil
 }
 
-// partial hands a part of the answer on, if it is not too large to be stored.
+// partial hands a part of the answer on, if all parts are not too large to be stored.
 func (a *answer) partial(e chat.Event) error {
 	raw, err := json.Marshal(e.Partial.Response)
 	if err != nil {
 		return failed(codeGarbage, "a partial answer cannot be written as JSON: %v", err)
 	}
-	if len(raw) > maxResponse {
-		return failed(codeTooLarge, "a partial answer has %d bytes, the limit is %d", len(raw), maxResponse)
+	if a.parted += len(raw); a.parted > maxResponse {
+		return failed(codeTooLarge, "the partial answers have %d bytes, the limit is %d", a.parted, maxResponse)
 	}
 	a.emit(e)
 	return nil

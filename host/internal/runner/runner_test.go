@@ -375,6 +375,18 @@ func TestServer(t *testing.T) {
 	if end.Error == nil || end.Error.Code != "BUSY" || end.Error.Detail != "too many" {
 		t.Errorf("got %+v", end.Error)
 	}
+	part := chat.Attachment{Type: chat.MediaDocument, MimeType: "text/plain", Data: make([]byte, 3<<20)}
+	end, events = call(20*time.Second, func(_ context.Context, _ chat.Run, emit func(chat.Event) error) error {
+		for range 20 {
+			if err := emit(chat.Event{Partial: &chat.Partial{Response: chat.Response{Attachments: []chat.Attachment{part}}}}); err != nil {
+				return err
+			}
+		}
+		return emit(chat.Event{Final: &chat.Final{}})
+	})
+	if end.Error == nil || end.Error.Code != "AGENT_TOO_LARGE" || len(events) != 5 { // of 4 MiB each, as JSON
+		t.Errorf("got %+v after %d parts", end.Error, len(events))
+	}
 	end, _ = call(10*time.Second, func(context.Context, chat.Run, func(chat.Event) error) error { return nil })
 	if end.Error == nil || end.Error.Code != "AGENT_NO_END" {
 		t.Errorf("got %+v", end.Error)
