@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aof-dev/aofd/host/internal/store"
@@ -126,13 +127,19 @@ func (h *host) SendResponse(ctx context.Context, d chat.Delivery) (chat.Sent, er
 	}
 	w.mu.Unlock()
 
+	var arriving sync.WaitGroup
 	for i := range parts {
 		id := fmt.Sprintf("w-%s-%d-%d", d.ID, n, i)
+		arriving.Add(1)
 		// What has left reaches the platform, whatever becomes of the host.
-		w.later(p.Takes/2, func() { w.accept(ids, a, p, id) })
+		w.later(p.Takes/2, func() {
+			defer arriving.Done()
+			w.accept(ids, a, p, id)
+		})
 	}
 	select {
 	case <-time.After(p.Takes):
+		arriving.Wait() // by a real clock that may be later
 	case <-ctx.Done():
 		return chat.Sent{}, &chat.Error{Reason: chat.ReasonOutcomeUnknown, Text: "cut", Sent: chat.SentUnknown}
 	}

@@ -68,7 +68,7 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 const (
-	writers = 4                // transactions of one host at the same time
+	writers = 3                // transactions of one host at the same time
 	readers = 8                // connections for reading, at most
 	batched = 128              // operations that share a transaction
 	patient = 10 * time.Second // what one transaction, one read or one connection may take
