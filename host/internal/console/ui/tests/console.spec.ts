@@ -1,7 +1,7 @@
 // The console of a daemon.
 
 import AxeBuilder from "@axe-core/playwright";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { expect, test } from "./kit";
 
@@ -77,6 +77,27 @@ test("trace: masked until revealed, sources side by side and as a diff, export, 
   await page.getByRole("textbox", { name: "Id of another message" }).fill(file.cause);
   await page.getByRole("button", { name: "Compare" }).click();
   await expect(page.getByRole("region", { name: "Differences" }).getByRole("row")).not.toHaveCount(0);
+});
+
+test("a message that an agent works on is stopped, and the person told", async ({ playground, page }) => {
+  writeFileSync(`${playground.ready.agents}/sleeper.yaml`, "kind: Agent\nmetadata: {name: sleeper}\nspec:\n  exec: {command: [sleep, '50']}\n");
+  await expect(async () => {
+    await playground.write("/agent sleeper");
+    await playground.open("/messages");
+    await expect(page.getByText("/agent sleeper").first()).toBeVisible({ timeout: 2000 });
+    const chat = (await (await fetch(`${Object.values(playground.ready.phones)[0]}_emulator/chat?user=4915112345678`)).text()) as string;
+    expect(chat).toContain("You talk to sleeper now");
+  }).toPass({ timeout: 20_000 });
+  await playground.write("sleep well");
+  await page.getByRole("list", { name: "Messages" }).getByText("sleep well").waitFor();
+  await page.getByRole("list", { name: "Messages" }).getByRole("link").first().click();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Stop" }).click();
+  await expect(page.locator('[data-hop="turn.cancelled"]')).toBeVisible({ timeout: 10_000 });
+  await expect(page.getByText("interrupted").first()).toBeVisible();
+  await expect(page.getByRole("button", { name: "Stop" })).toHaveCount(0);
+  await page.getByRole("button", { name: "Reveal" }).click();
+  await expect(page.getByRole("region", { name: "Answers" })).toContainText("This was stopped by the operator");
 });
 
 test("what the platform refuses is a dead letter, with its code in plain English, to be retried or dropped", async ({ playground, page }) => {
