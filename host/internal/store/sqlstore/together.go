@@ -174,12 +174,19 @@ func (w *Writer) lock(keys ...string) error {
 		}
 	}
 	query, args := w.engine.Lock(keys)
-	return w.later(query, args...)
+	w.queue = append(w.queue, &Statement{Query: query, Args: args, of: t})
+	return nil
 }
 
 // ask has a statement run and returns once its result is there. What was queued before runs before.
 func (w *Writer) ask(s *Statement) error {
 	s.of = w.current
+	if scan := s.Scan; scan != nil { // which is not called from the operation
+		s.Scan = func(r Row) (err error) {
+			defer w.caught(&err)
+			return scan(r)
+		}
+	}
 	w.queue = append(w.queue, s)
 	if !w.current.park(struct{}{}) {
 		return errAgain

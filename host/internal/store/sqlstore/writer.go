@@ -64,18 +64,21 @@ func (w *Writer) begin(ctx context.Context, batch []*operation) (err error) {
 
 // run runs an operation. When a transaction that had it may have been committed, that is taken back first.
 func (w *Writer) run(op *operation, unsure bool) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("store: bug: an operation panicked: %v", p)
-			w.wrote() // so that the transaction is undone
-		}
-	}()
+	defer w.caught(&err)
 	if unsure && op.undo != nil {
 		if err := op.undo(w); err != nil {
 			return err
 		}
 	}
 	return op.run(w)
+}
+
+// caught makes an error of a panic, which undoes the transaction and nothing else. It is deferred.
+func (w *Writer) caught(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("store: bug: an operation panicked: %v", p)
+		w.wrote()
+	}
 }
 
 // commit writes what was gathered and ends the transaction. It returns the task that is to blame for an error, if
