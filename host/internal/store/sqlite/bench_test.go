@@ -14,6 +14,7 @@ import (
 
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
+	"github.com/aof-dev/aofd/host/internal/store/storetest"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -52,6 +53,20 @@ func BenchmarkAppend(b *testing.B) {
 			b.StopTimer()
 			b.ReportMetric(float64((cpu()-before).Microseconds())/float64(b.N), "cpu-µs/op")
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "webhooks/s")
+		})
+	}
+}
+
+// BenchmarkCycle takes messages through whole turns: see storetest.Cycle.
+func BenchmarkCycle(b *testing.B) {
+	for _, n := range []int{1, 64, 256} {
+		b.Run(fmt.Sprint("callers=", n), func(b *testing.B) {
+			s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "aofd.db"), sqlite.Options{Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			storetest.Cycle(b, s, n)
 		})
 	}
 }
