@@ -21,18 +21,19 @@ func enqueue(w *Writer, deliveries []store.Delivery) error {
 		if err != nil {
 			return err
 		}
-		added, err := w.Exec(`INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id,
+		count := func(added int64) {
+			if added > 0 {
+				w.pending.out.add(1, int64(len(response)))
+			}
+		}
+		if err := w.then(count, `INSERT INTO delivery (id, cause, ordinal, platform, account, conversation, channel_id,
 				agent, response, created_at, queued_at, expires_at, state, next_at, bulk, behind)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, 'queued', $12, $13, CASE WHEN EXISTS (
 				SELECT 1 FROM delivery o WHERE o.conversation = $6 AND o.state IN ('queued', 'sending')) THEN 1 ELSE 0 END)
 			ON CONFLICT DO NOTHING`,
 			d.ID, d.Cause, d.Ordinal, d.Platform, d.Account, d.Conversation, d.ChannelID, d.Agent, response,
-			micros(d.CreatedAt), micros(d.ExpiresAt), micros(d.NextAt), number(d.Bulk))
-		if err != nil {
+			micros(d.CreatedAt), micros(d.ExpiresAt), micros(d.NextAt), number(d.Bulk)); err != nil {
 			return err
-		}
-		if added > 0 {
-			w.pending.out.add(1, int64(len(response)))
 		}
 		w.changed = true
 	}
@@ -41,12 +42,9 @@ func enqueue(w *Writer, deliveries []store.Delivery) error {
 
 // promote marks the oldest open delivery of a conversation, which is locked, as one that may be claimed.
 func promote(w *Writer, conversation string) error {
-	n, err := w.Exec(`UPDATE delivery SET behind = 0 WHERE behind = 1 AND seq = (SELECT min(`+w.engine.inConversation(`o.seq`)+`) FROM delivery o
-		WHERE o.conversation = $1 AND o.state IN ('queued', 'sending'))`, conversation)
-	if n > 0 {
-		w.changed = true
-	}
-	return err
+	wake := func(promoted int64) { w.changed = w.changed || promoted > 0 }
+	return w.then(wake, `UPDATE delivery SET behind = 0 WHERE behind = 1 AND seq = (SELECT min(`+w.engine.inConversation(`o.seq`)+`)
+		FROM delivery o WHERE o.conversation = $1 AND o.state IN ('queued', 'sending'))`, conversation)
 }
 
 func number(b bool) int {

@@ -20,6 +20,7 @@ type Statement struct {
 
 	of       *task // nil: the transaction's own, or of several
 	gathered bool  // of several
+	told     func(changed int64)
 }
 
 // Row is a row that is read.
@@ -202,12 +203,11 @@ func (w *Writer) flush(commit bool) (*task, error) {
 		return nil, nil
 	}
 	err := w.engine.Send(w, queue, commit)
-	if err == nil {
-		return nil, nil
-	}
-	w.failed = true
+	w.failed = w.failed || err != nil
 	for _, s := range queue {
 		switch {
+		case err == nil && s.told != nil:
+			s.told(s.Changed)
 		case s.Err != nil && s.gathered:
 			return nil, fmt.Errorf("%w: %w", errGathered, s.Err)
 		case s.Err != nil:

@@ -209,14 +209,21 @@ func (w *Writer) Exec(query string, args ...any) (changed int64, err error) {
 
 // later runs a statement whose result nobody wants. Where round trips cost, it runs with the next one, in the same
 // order; should it fail, the transaction does, and the operation that runs now is to blame.
-func (w *Writer) later(query string, args ...any) error {
-	if w.engine.Send == nil {
-		_, err := w.Exec(query, args...)
-		return err
+func (w *Writer) later(query string, args ...any) error { return w.then(nil, query, args...) }
+
+// then is later for what only has to be counted: told is called with how many rows were changed, before anybody hears
+// of the end of the transaction.
+func (w *Writer) then(told func(changed int64), query string, args ...any) error {
+	if w.engine.Send != nil {
+		w.wrote()
+		w.queue = append(w.queue, &Statement{Query: query, Args: w.fit(args), of: w.current, told: told})
+		return nil
 	}
-	w.wrote()
-	w.queue = append(w.queue, &Statement{Query: query, Args: w.fit(args), of: w.current})
-	return nil
+	changed, err := w.Exec(query, args...)
+	if err == nil && told != nil {
+		told(changed)
+	}
+	return err
 }
 
 func (w *Writer) exec(query string, args []any) (driver.Result, error) {
