@@ -36,7 +36,7 @@ type committer struct {
 // committed; run must set its results anew each time.
 type operation struct {
 	run  func(*Writer) error
-	keys []string // what it is about: see Engine.Begin
+	keys []string // what it is about: see Engine.Begin; none: it may be about anything, and runs alone
 	// undo takes back what any call of run did, if that was committed; run is then run again, or nobody wants its
 	// result any more. It is nil for what may be done twice.
 	undo  func(*Writer) error
