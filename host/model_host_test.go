@@ -237,13 +237,14 @@ func (g *gate) do(call func() error) error {
 	return err
 }
 
-func (g *gate) Append(ctx context.Context, in store.Inbound) (store.Appended, error) {
-	return through(g, func() (store.Appended, error) {
-		out, err := g.Store.Append(ctx, in)
-		if err == nil {
+func (g *gate) Accept(ctx context.Context, in store.Inbound, filed func(store.Appended)) error {
+	return g.do(func() error {
+		return g.Store.Accept(ctx, in, func(out store.Appended) {
 			g.world.arrived(out.New)
-		}
-		return out, err
+			if !g.dead.Load() {
+				filed(out)
+			}
+		})
 	})
 }
 

@@ -202,9 +202,13 @@ func (s *subject) check() {
 	if s.bed == nil {
 		return
 	}
-	if got := s.bed.metric(`aofd_messages_total{platform="whatsapp",result="new"}`); int64(got) != s.load.sent.Load() {
-		s.load.Errorf("%s: %d webhooks were answered with 200, %.0f messages stored", s.name, s.load.sent.Load(), got)
-	}
+	eventually(s.load, s.name+": all that was answered with 200 to be filed", func() error {
+		got, sent := s.bed.metric(`aofd_messages_total{platform="whatsapp",result="new"}`), s.load.sent.Load()
+		if int64(got) != sent {
+			return fmt.Errorf("%d webhooks were answered with 200, %.0f messages are filed", sent, got)
+		}
+		return nil
+	})
 }
 
 // boundary measures what it costs that the parser is another process.

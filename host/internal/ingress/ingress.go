@@ -28,9 +28,9 @@ type Parser interface {
 	ParseMessage(ctx context.Context, r chat.Request) (chat.Batch, error)
 }
 
-// Inbox stores what a webhook said. See store.Inbox.
+// Inbox keeps what a webhook said. See store.Inbox.
 type Inbox interface {
-	Append(ctx context.Context, in store.Inbound) (store.Appended, error)
+	Accept(ctx context.Context, in store.Inbound, filed func(store.Appended)) error
 }
 
 // Settings of a Handler.
@@ -199,7 +199,7 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 				ctx, done = context.WithTimeout(context.WithoutCancel(ctx), h.Timeout)
 				defer done()
 			}
-			err := h.append(ctx, piece)
+			err := h.accept(ctx, piece)
 			if errors.Is(err, store.ErrFull) {
 				return h.unavailable(w, "too much waits to be answered", err)
 			}
@@ -215,18 +215,19 @@ func (h *Handler) store(ctx context.Context, w http.ResponseWriter, req chat.Req
 	return chat.HTTPReply{Status: http.StatusOK}
 }
 
-// append stores one piece and wakes who works on it.
-func (h *Handler) append(ctx context.Context, piece store.Inbound) error {
+// accept stores one piece. Who works on it is woken once it is filed.
+func (h *Handler) accept(ctx context.Context, piece store.Inbound) error {
 	begin := time.Now()
-	_, span := h.Tracer.Start(ctx, "store.Append")
-	added, err := h.Inbox.Append(ctx, piece)
+	_, span := h.Tracer.Start(ctx, "store.Accept")
+	err := h.Inbox.Accept(ctx, piece, func(filed store.Appended) {
+		h.Metrics.Filed(h.Platform, len(filed.New), filed.Duplicates)
+		h.Arrived(filed.Lanes...)
+	})
 	span.End(err)
-	if err != nil {
-		return err
+	if err == nil {
+		h.Metrics.Accepted(time.Since(begin))
 	}
-	h.Metrics.Appended(h.Platform, len(added.New), added.Duplicates, time.Since(begin))
-	h.Arrived(added.Lanes...)
-	return nil
+	return err
 }
 
 // inbound says where each message waits. The platform is set here, so that a plugin speaks for its own only.

@@ -51,21 +51,22 @@ type inbox struct {
 	block chan struct{}
 }
 
-func (i *inbox) Append(ctx context.Context, in store.Inbound) (store.Appended, error) {
+func (i *inbox) Accept(ctx context.Context, in store.Inbound, filed func(store.Appended)) error {
 	if i.block != nil {
 		select {
 		case <-i.block:
 		case <-ctx.Done():
-			return store.Appended{}, store.ErrBusy
+			return store.ErrBusy
 		}
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if err := cmp.Or(i.err, i.fails[len(i.got)]); err != nil {
-		return store.Appended{}, err
+		return err
 	}
 	i.got = append(i.got, in)
-	return store.Appended{New: make([]string, len(in.Messages))}, nil
+	filed(store.Appended{New: make([]string, len(in.Messages))})
+	return nil
 }
 
 func (i *inbox) stored() []store.Inbound {

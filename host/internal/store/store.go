@@ -74,7 +74,11 @@ var ErrState = errors.New("store: not possible in this state")
 
 // Inbox keeps what comes in.
 type Inbox interface {
-	// Append stores all that one webhook said, or nothing of it. Messages whose (platform, account, id)
+	// Accept stores all that one webhook said, or nothing of it. Filing it may take place a little later, also after
+	// a crash, and in the order of acceptance; filed is called then, from a goroutine of the store: it must be
+	// quick and not call the store. It may be called before Accept returns. Errors are those of Append.
+	Accept(ctx context.Context, in Inbound, filed func(Appended)) error
+	// Append accepts all that one webhook said, and returns once it is filed. Messages whose (platform, account, id)
 	// or (platform, account, semantic key) is known are counted as duplicates and change nothing. Receipts
 	// are applied to the deliveries that they are about, in any order of arrival. A message from a user makes
 	// the held deliveries of its conversation queued again. It returns ErrFull when too much waits already;

@@ -123,9 +123,11 @@ func (m *Metrics) Webhook(platform string, code int, d time.Duration) {
 	m.webhookSeconds.WithLabelValues(platform).Observe(d.Seconds())
 }
 
-// Appended counts messages that were stored and those that were known, and how long that took.
-func (m *Metrics) Appended(platform string, stored, duplicates int, d time.Duration) {
-	m.appendSeconds.Observe(d.Seconds())
+// Accepted counts how long it took until what a webhook said was on disk.
+func (m *Metrics) Accepted(d time.Duration) { m.appendSeconds.Observe(d.Seconds()) }
+
+// Filed counts messages that are new and those that were known.
+func (m *Metrics) Filed(platform string, stored, duplicates int) {
 	m.messages.WithLabelValues(platform, "new").Add(float64(stored))
 	m.messages.WithLabelValues(platform, "duplicate").Add(float64(duplicates))
 }

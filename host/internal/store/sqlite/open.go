@@ -99,7 +99,8 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 		return s, err
 	}
 	s.Store = sqlstore.New(&sqlstore.Engine{
-		Reads: s.reads, Committed: o.Committed, Connect: s.writes.Conn, Writers: 1, Batch: batched, Direct: true, Now: o.Now, Fatal: fatal,
+		Passes: passes,
+		Reads:  s.reads, Committed: o.Committed, Connect: s.writes.Conn, Writers: 1, Batch: batched, Direct: true, Now: o.Now, Fatal: fatal,
 		Said: `json_extract(CAST(d.response AS TEXT), '$.text')`,
 		In:   func(column, arg string) string { return column + ` IN (SELECT value FROM json_each(` + arg + `))` },
 		Begin: func(w *sqlstore.Writer, _ []string) (time.Time, error) {
@@ -123,6 +124,9 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 		},
 	}, o.Limits, o.Logger)
 	s.Retry = o.Retry
+	if err := s.FileRest(ctx); err != nil {
+		return s, fmt.Errorf("file what was accepted in the store %s: %w", path, err)
+	}
 	if err := s.recover(ctx); err != nil {
 		return s, fmt.Errorf("put the store %s in order: %w", path, err)
 	}
@@ -132,6 +136,20 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 
 // batched is how many operations share a commit.
 const batched = 512
+
+// passes says of an error that it is the machine's and not the row's.
+func passes(err error) bool {
+	e, ok := errors.AsType[*sqlitedriver.Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+		sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR:
+		return true
+	}
+	return false
+}
 
 // fatal says that nothing may be written any more. After a failed fsync the system may pretend that the data is
 // on disk: only what a new process reads from the disk can be trusted.

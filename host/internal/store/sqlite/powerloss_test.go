@@ -84,7 +84,7 @@ func apply(file []byte, e event) []byte {
 	return file
 }
 
-// lossy appends from several callers, with checkpoints, and takes down what was acknowledged and when.
+// lossy accepts webhooks of several callers, with checkpoints, and takes down what was acknowledged and when.
 func lossy(t *testing.T, interval bool) []event {
 	t.Helper()
 	dir := t.TempDir()
@@ -101,15 +101,15 @@ func lossy(t *testing.T, interval bool) []event {
 		wg.Go(func() {
 			for n := range each {
 				m := chat.Message{ID: fmt.Sprintf("%d-%d", c, n), Platform: "p", Account: "a", Text: strings.Repeat("x", 2000)}
-				a, err := s.Append(context.Background(), store.Inbound{
+				err := s.Accept(context.Background(), store.Inbound{
 					Messages: []store.InboundMessage{{Message: m, Conversation: fmt.Sprint("c", c), Lane: store.LaneTurn}},
 					Trace:    []store.TraceEvent{{At: time.Now(), Hop: store.HopReceived}},
-				})
+				}, func(store.Appended) {})
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				d.add(event{kind: noted, note: a.New[0]})
+				d.add(event{kind: noted, note: store.CauseOf(m)})
 				if n%20 == 19 {
 					s.Checkpoint()
 				}

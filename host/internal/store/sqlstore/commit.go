@@ -30,6 +30,9 @@ type committer struct {
 
 	mu     sync.RWMutex // held for writing by close only
 	closed bool
+
+	arrivals *arrivals     // what the writer does between two transactions
+	file     func(*Writer) // does some of it
 }
 
 // operation is something to do inside a transaction. It may be run several times, as long as nothing of it was
@@ -39,9 +42,11 @@ type operation struct {
 	keys []string // what it is about: see Engine.Begin; none: it may be about anything, and runs alone
 	// undo takes back what any call of run did, if that was committed; run is then run again, or nobody wants its
 	// result any more. It is nil for what may be done twice.
-	undo  func(*Writer) error
-	state atomic.Int32
-	err   chan error // the result; buffered, since the caller may have left
+	undo func(*Writer) error
+	// committed is called by the writer once the operation is on disk, whether or not its caller still waits. Optional.
+	committed func()
+	state     atomic.Int32
+	err       chan error // the result; buffered, since the caller may have left
 }
 
 // The states of an operation.
@@ -54,8 +59,11 @@ const (
 
 var errClosed = errors.New("store: closed")
 
-func startCommitter(e *Engine, stored func(pending), log *slog.Logger) *committer {
-	c := &committer{engine: e, stored: stored, log: log, queue: make(chan *operation, queued)}
+func startCommitter(s *Store) *committer {
+	e := s.Engine
+	c := &committer{
+		engine: e, stored: s.stored, log: s.log, queue: make(chan *operation, queued), arrivals: &s.arrivals, file: s.fileSome,
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	last := &lastTimes{}
 	for range e.Writers {
@@ -125,22 +133,51 @@ func (c *committer) close() {
 
 func (c *committer) loop(w *Writer) {
 	defer w.close()
-	for op := range c.queue {
-		batch := []*operation{op}
-	gather:
-		for len(batch) < c.engine.Batch {
-			select {
-			case next, ok := <-c.queue:
-				if !ok {
-					break gather
+	for open := true; open; {
+		select {
+		case op, ok := <-c.queue:
+			if open = ok; ok {
+				batch := c.gather(op)
+				if len(batch) >= fileTogether {
+					c.fileAll(w)
 				}
-				batch = append(batch, next)
-			default:
-				break gather
+				few := 1 < len(batch) && len(batch) < fileTogether
+				w.crowded = c.engine.Writers == 1 && (few || c.arrivals.any())
+				c.commit(w, batch)
+			}
+		case <-c.arrivals.ripe(): // and nobody waits
+		}
+		for c.arrivals.due(false) {
+			if c.file(w); len(c.queue) > 0 && !c.arrivals.over() {
+				break // who waits is next
 			}
 		}
-		c.commit(w, batch)
 	}
+	c.fileAll(w)
+}
+
+// fileAll files what can be filed.
+func (c *committer) fileAll(w *Writer) {
+	for c.arrivals.due(true) {
+		c.file(w)
+	}
+}
+
+// gather adds what waits behind the first operation.
+func (c *committer) gather(first *operation) []*operation {
+	batch := []*operation{first}
+	for len(batch) < c.engine.Batch {
+		select {
+		case next, ok := <-c.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, next)
+		default:
+			return batch
+		}
+	}
+	return batch
 }
 
 // commit runs a batch in one transaction. When an operation fails, the others are run again without it.
@@ -156,6 +193,9 @@ func (c *committer) commit(w *Writer, batch []*operation) {
 			case results[i] != nil && !errors.Is(results[i], errAgain):
 				c.end(op, results[i])
 			case err == nil && results[i] == nil:
+				if op.committed != nil {
+					op.committed()
+				}
 				c.end(op, nil)
 			default:
 				rest = append(rest, op)

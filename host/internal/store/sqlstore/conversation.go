@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/sdk/chat"
@@ -10,8 +11,8 @@ import (
 
 // converse files a message's conversation, finds out which one it is when it has several keys, and queues what
 // was held until its user writes. It returns the key under which the conversation goes on.
-func (s *Store) converse(w *Writer, m store.InboundMessage) (key string, err error) {
-	c, at := m.Message, spoke(m.Message, w.now)
+func (s *Store) converse(w *Writer, m store.InboundMessage, came time.Time) (key string, err error) {
+	c, at := m.Message, spoke(m.Message, came)
 	var canonical, user, channel string
 	var held int
 	file := func() error {

@@ -55,6 +55,9 @@ type Engine struct {
 	Gone func(conn *sql.Conn, err error) bool
 	// Again says that a transaction may succeed when it is repeated on the same connection.
 	Again func(err error) bool
+	// Passes says that what failed may succeed later, as it is: the disk was full, say. It is for engines with one
+	// writer.
+	Passes func(err error) bool
 	// Fatal returns an error when nothing may be written any more after err, or nil.
 	Fatal func(err error) error
 	// Committed is called after each transaction, with how many operations shared it. Optional.

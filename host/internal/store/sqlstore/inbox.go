@@ -13,42 +13,99 @@ import (
 
 // Append implements store.Inbox.
 func (s *Store) Append(ctx context.Context, in store.Inbound) (store.Appended, error) {
-	a, err := s.prepare(in)
-	if err != nil {
+	filed := make(chan store.Appended, 1)
+	if err := s.Accept(ctx, in, func(out store.Appended) { filed <- out }); err != nil {
 		return store.Appended{}, err
 	}
-	var out store.Appended
-	err = s.commit.do(ctx, a.keys, func(w *Writer) error {
-		out = store.Appended{}
-		a.webhook = 0
-		for i := range in.Messages {
-			if err := s.insert(w, a, i, &out); err != nil {
-				return err
-			}
-		}
-		for _, r := range in.Receipts {
-			if err := s.receive(w, r); err != nil {
-				return err
-			}
-		}
-		return notices(w, in.Notices)
-	})
-	if err != nil {
-		return store.Appended{}, err
+	select {
+	case out := <-filed:
+		return out, nil
+	case <-ctx.Done():
+		return store.Appended{}, errUnfiled(ctx.Err())
 	}
-	return out, nil
 }
 
-// appending is an Inbound made ready outside of the transaction.
+// Accept implements store.Inbox.
+func (s *Store) Accept(ctx context.Context, in store.Inbound, filed func(store.Appended)) error {
+	a, err := s.prepare(in)
+	if err != nil {
+		return err
+	}
+	a.filed = filed
+	return s.commit.submit(ctx, &operation{
+		keys: a.keys,
+		run: func(w *Writer) (err error) {
+			if w.crowded {
+				return writeDown(w, a)
+			}
+			a.at, a.webhook, a.arrival = w.now, 0, 0
+			a.out, err = s.take(w, a)
+			return err
+		},
+		committed: func() {
+			if a.arrival != 0 {
+				s.arrivals.add(a)
+				return
+			}
+			a.filed(a.out)
+		},
+	})
+}
+
+// take files all that a webhook said.
+func (s *Store) take(w *Writer, a *appending) (out store.Appended, err error) {
+	for i := range a.Messages {
+		if err := s.insert(w, a, i, &out); err != nil {
+			return out, err
+		}
+	}
+	for _, r := range a.Receipts {
+		if err := s.receive(w, r); err != nil {
+			return out, err
+		}
+	}
+	return out, notices(w, a.Notices)
+}
+
+// appending is an Inbound on its way in.
 type appending struct {
 	store.Inbound
-	bodies  [][]byte
+	filed func(store.Appended) // called once out is final
+
+	// Made ready outside of the transaction.
+	bodies  [][]byte // of the messages
+	size    int64    // of all bodies
 	keys    []string
 	request []byte // the Request without its body
-	webhook int64  // id of the stored Request; 0: not stored
+	said    []byte // for the table arrival, where there is one writer
+
+	// Set by the transaction.
+	at      time.Time // when it was accepted
+	webhook int64     // id of the stored Request; 0: not stored
+	arrival int64     // id of the row that it was written down in; 0: it was filed at once
+	out     store.Appended
+
+	since time.Time // it waits to be filed
+	ended bool      // it was filed, or set aside
+}
+
+func (a *appending) updates() int { return len(a.Messages) + len(a.Receipts) + len(a.Notices) }
+
+// bytes is about how much memory it holds.
+func (a *appending) bytes() int64 {
+	n := 3*a.size + int64(len(a.request)+len(a.said))
+	if a.Request != nil {
+		n += int64(len(a.Request.Body))
+	}
+	return n
 }
 
 func (s *Store) prepare(in store.Inbound) (*appending, error) {
+	if len(in.Messages) > 0 {
+		if err := s.inboxFull(); err != nil {
+			return nil, err
+		}
+	}
 	a := &appending{Inbound: in, bodies: make([][]byte, len(in.Messages))}
 	for i, m := range in.Messages {
 		body, err := encode(m.Message)
@@ -56,6 +113,7 @@ func (s *Store) prepare(in store.Inbound) (*appending, error) {
 			return nil, err
 		}
 		a.bodies[i] = body
+		a.size += int64(len(body))
 		a.keys = append(a.keys, conversationKey(m.Conversation))
 		for _, alias := range m.Aliases {
 			a.keys = append(a.keys, conversationKey(alias))
@@ -75,8 +133,9 @@ func (s *Store) prepare(in store.Inbound) (*appending, error) {
 			return nil, err
 		}
 	}
-	if len(in.Messages) > 0 {
-		if err := s.inboxFull(); err != nil {
+	if s.Writers == 1 {
+		var err error
+		if a.said, err = a.encode(); err != nil {
 			return nil, err
 		}
 	}
@@ -121,7 +180,7 @@ func (s *Store) insert(w *Writer, a *appending, i int, out *store.Appended) erro
 		out.Duplicates++
 		return again(w, known, cause)
 	}
-	conversation, err := s.converse(w, m)
+	conversation, err := s.converse(w, m, a.at)
 	if err != nil {
 		return err
 	}
@@ -130,13 +189,12 @@ func (s *Store) insert(w *Writer, a *appending, i int, out *store.Appended) erro
 		return err
 	}
 	if a.Request != nil && a.webhook == 0 {
-		if a.webhook, err = w.add(`INSERT INTO webhook (at, request, body) VALUES ($1, $2, $3)`, "id",
-			micros(w.now), a.request, bytesOf(a.Request.Body)); err != nil {
+		if err := keepRequest(w, a); err != nil {
 			return err
 		}
 	}
 	seq, err := s.file(w, row{
-		message: c, body: a.bodies[i], cause: cause, conversation: conversation, lane: lane, webhook: a.webhook,
+		message: c, body: a.bodies[i], cause: cause, conversation: conversation, lane: lane, webhook: a.webhook, at: a.at,
 	})
 	if err != nil {
 		return err
@@ -166,6 +224,13 @@ func (s *Store) insert(w *Writer, a *appending, i int, out *store.Appended) erro
 		})
 	}
 	return trace(w, cause, events)
+}
+
+// keepRequest stores what came over the wire.
+func keepRequest(w *Writer, a *appending) (err error) {
+	a.webhook, err = w.add(`INSERT INTO webhook (at, request, body) VALUES ($1, $2, $3)`, "id",
+		micros(a.at), a.request, bytesOf(a.Request.Body))
+	return err
 }
 
 // isKnown returns the seq of the message that one of the keys stands for; 0: none was seen before, as a nil key
@@ -200,6 +265,7 @@ type row struct {
 	cause        string
 	conversation string
 	lane         store.LaneKind
+	at           time.Time // when it came
 	webhook      int64
 	replayOf     string
 }
@@ -211,7 +277,7 @@ func (s *Store) file(w *Writer, r row) (seq int64, err error) {
 			received_at, webhook, size, preview, body, replay_of)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`, "seq",
 		r.cause, r.conversation, string(r.lane), c.Platform, c.Account, c.User.ID, nameOf(c.User),
-		micros(w.now), r.webhook, len(r.body), preview(c.Shown()), r.body, r.replayOf); err != nil {
+		micros(r.at), r.webhook, len(r.body), preview(c.Shown()), r.body, r.replayOf); err != nil {
 		return 0, err
 	}
 	w.changed = true

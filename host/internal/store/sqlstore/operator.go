@@ -143,7 +143,7 @@ func (s *Store) Replay(ctx context.Context, cause, reason string) (string, error
 			lane = store.LaneTurn // the operator does not ask for the same refusal
 		}
 		seq, err := s.file(w, row{
-			message: *m.Message, body: body, cause: replay, conversation: m.Conversation, lane: lane, replayOf: cause,
+			message: *m.Message, body: body, cause: replay, conversation: m.Conversation, lane: lane, at: w.now, replayOf: cause,
 		})
 		if err != nil {
 			return err

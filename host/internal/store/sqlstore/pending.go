@@ -138,6 +138,8 @@ func (s *Store) waiting() (p pending, held load) {
 // none is too large to ever be taken.
 func (s *Store) inboxFull() error {
 	p, _ := s.waiting()
+	unfiled := s.arrivals.messages()
+	p.in.add(unfiled.entries, unfiled.bytes)
 	if err := p.in.over(s.limits.Inbox); err != nil {
 		return fmt.Errorf("messages in the inbox: %w", err)
 	}

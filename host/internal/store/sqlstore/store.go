@@ -22,7 +22,8 @@ type Store struct {
 	keeper    sync.WaitGroup
 	closeOnce sync.Once
 
-	waits waits
+	waits    waits
+	arrivals arrivals
 }
 
 // Limits bound what waits: messages for an answer, and deliveries to be sent.
@@ -38,7 +39,7 @@ type Limit struct {
 func New(e *Engine, l Limits, log *slog.Logger) *Store {
 	s := &Store{Engine: e, log: log, limits: l, stop: make(chan struct{})}
 	s.count(true) // nothing is written meanwhile by this process
-	s.commit = startCommitter(e, s.stored, log)
+	s.commit = startCommitter(s)
 	s.keeper.Go(s.recount)
 	return s
 }
@@ -70,5 +71,6 @@ func (s *Store) Close() {
 		close(s.stop)
 		s.keeper.Wait()
 		s.commit.close()
+		s.leave()
 	})
 }

@@ -19,6 +19,8 @@ type Writer struct {
 	tangles  int    // how often the batch was undone because its operations were in each other's way
 	direct   direct // the same connection, without database/sql; not used when the engine does not want it
 
+	crowded bool // others wait: what can be done later is
+
 	// Of the transaction.
 	ctx        context.Context
 	cancel     context.CancelFunc

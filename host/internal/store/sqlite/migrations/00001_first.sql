@@ -189,6 +189,15 @@ CREATE TABLE trace (
 ) STRICT;
 CREATE INDEX trace_cause ON trace (cause, seq);
 
+-- What webhooks said that are accepted and not filed yet: in their order.
+CREATE TABLE arrival (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      INTEGER NOT NULL,
+    webhook INTEGER NOT NULL, -- id of what it came with; 0: that was not kept
+    said    BLOB    NOT NULL, -- JSON, without the messages' bodies
+    bodies  BLOB    NOT NULL -- one after the other
+) STRICT;
+
 -- What came over the wire.
 CREATE TABLE webhook (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
