@@ -215,7 +215,7 @@ func (s *Store) recover(ctx context.Context) error {
 // many small ones are better than few large ones. The log is begun anew when it has restartAt pages of 4 KiB: the
 // longer it is, the more often has a page changed that is moved once. The writer moves about rest of them itself.
 const (
-	moveAfter = 4000
+	moveAfter = 2000
 	restartAt = 8192
 	rest      = 512
 )
