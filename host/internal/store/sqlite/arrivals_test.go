@@ -174,6 +174,32 @@ func TestAcceptedIsFiledByTheNextStart(t *testing.T) {
 	}
 }
 
+// TestUnreadableArrivalIsKept: what stands between others that are filed by the next start, and cannot be read, stays
+// for an operator to look at.
+func TestUnreadableArrivalIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "aofd.db")
+	if err := open(t, path, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []string{`{"notices":[{"id":"n1"}]}`, `{`, `{"notices":[{"id":"n2"}]}`, `{"notices":[{"id":"n3"}]}`} {
+		execute(t, path, `INSERT INTO arrival (at, webhook, said, bodies) VALUES (1, 0, CAST('`+said+`' AS BLOB), x'')`)
+	}
+	for range 2 {
+		if err := open(t, path, nil).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := rows(t, path, `SELECT count(*) FROM notice`); n != 3 {
+			t.Errorf("%d of 3 are filed", n)
+		}
+		if n := rows(t, path, `SELECT count(*) FROM arrival WHERE said = CAST('{' AS BLOB)`); n != 1 {
+			t.Fatal("what could not be read is gone")
+		}
+	}
+	if n := rows(t, path, `SELECT count(*) FROM arrival`); n != 1 {
+		t.Errorf("%d rows are left", n)
+	}
+}
+
 // TestAcceptedWaitsForTheDisk: a disk that is full now and then loses nothing that was accepted.
 func TestAcceptedWaitsForTheDisk(t *testing.T) {
 	dir := t.TempDir()

@@ -107,10 +107,11 @@ func (s *arrivals) first() []*appending {
 	return s.queue[:atOnce(s.queue)]
 }
 
-// atOnce is how many of them are filed together: at least one.
+// atOnce is how many of them are filed together: at least one. Those that have ended are at the beginning.
 func atOnce(all []*appending) (n int) {
 	for updates := 0; n < len(all); n++ {
-		if updates += all[n].updates(); n > 0 && updates > fileUpdates {
+		updates += all[n].updates()
+		if n > 0 && (updates > fileUpdates || all[n].ended && !all[n-1].ended) {
 			break
 		}
 	}
@@ -214,7 +215,7 @@ func (s *Store) fileSome(w *Writer) {
 // fileNow files webhooks that were written down. One that cannot be filed is set aside, and has said nothing then.
 // An error means that it may be possible later.
 func (s *Store) fileNow(all []*appending, submit func(*operation) error) error {
-	for len(all) > 0 && all[0].ended { // by an earlier call
+	for len(all) > 0 && all[0].ended { // by an earlier call, or never read
 		all = all[1:]
 	}
 	if len(all) == 0 || submit(filing(s, all)) == nil {
@@ -237,7 +238,8 @@ func (s *Store) fileNow(all []*appending, submit func(*operation) error) error {
 	return nil
 }
 
-// filing is the operation that files webhooks, which were written down one after the other.
+// filing is the operation that files webhooks, which were written down one after the other: there is nothing else
+// between them.
 func filing(s *Store, some []*appending) *operation {
 	return &operation{run: func(w *Writer) (err error) {
 		for _, a := range some {
@@ -268,7 +270,7 @@ func (s *Store) FileRest(ctx context.Context) error {
 		a.at = moment(at)
 		if err := a.decode(said, bodies); err != nil {
 			s.log.Error("bug: a webhook that was accepted cannot be read; it is kept in the table arrival", "id", a.arrival, "err", err)
-			return nil
+			a.ended = true
 		}
 		rest = append(rest, a)
 		return nil
