@@ -29,12 +29,17 @@ func (r *runs) begin(held context.Context, t store.Turn) (mine context.Context, 
 	if r.by == nil {
 		r.by = map[string]run{}
 	}
+	if former, ok := r.by[t.Cause]; ok { // its lane was taken from it, so what it leads to is void
+		former.cut()
+	}
 	r.by[t.Cause] = run{t.Seq, t.Epoch, cut}
 	return mine, func() {
 		cut()
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		delete(r.by, t.Cause)
+		if r.by[t.Cause].epoch == t.Epoch { // and not of a later turn
+			delete(r.by, t.Cause)
+		}
 	}
 }
 

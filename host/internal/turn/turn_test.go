@@ -547,6 +547,39 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// TestCancelOfARepeatedTurn: a message may be given out again while the run from before goes on, when its conversation
+// was taken from under it. The new run is the one to be cut then.
+func TestCancelOfARepeatedTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lanes{waiting: []store.Turn{claimed("1", nil)}}
+		var begun, ended atomic.Int32
+		s := turn.New(settings(l, toAgent, func(ctx context.Context, _ chat.Run, _ func(chat.Event)) chat.Event {
+			begun.Add(1)
+			<-ctx.Done()
+			ended.Add(1)
+			return chat.Event{Error: &chat.AgentError{Code: "CUT"}}
+		}))
+		s.Start()
+		time.Sleep(100 * time.Millisecond)
+		l.mu.Lock()
+		l.waiting = append(l.waiting, claimed("1", func(t *store.Turn) { t.Epoch = 2 }))
+		l.mu.Unlock()
+		s.Wake()
+		time.Sleep(100 * time.Millisecond)
+		if begun.Load() != 2 || ended.Load() != 1 {
+			t.Errorf("%d runs began and %d ended, before the message is cancelled", begun.Load(), ended.Load())
+		}
+		if err := s.Cancel(t.Context(), claimed("1", nil), "enough"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if ended.Load() != 2 {
+			t.Errorf("%d of 2 runs ended", ended.Load())
+		}
+		s.Stop(t.Context())
+	})
+}
+
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
