@@ -13,6 +13,7 @@ import (
 
 	"github.com/aof-dev/aofd/host/internal/store"
 	"github.com/aof-dev/aofd/host/internal/store/sqlite"
+	"github.com/aof-dev/aofd/host/internal/store/sqlstore"
 	"github.com/aof-dev/aofd/sdk/chat"
 )
 
@@ -67,6 +68,44 @@ func TestDiskThatTakesNoWrites(t *testing.T) {
 		})
 	}
 }
+
+// An operation that panics is undone, wherever that happens, and the connection is still good for the others.
+func TestPanicUndoesOneOperation(t *testing.T) {
+	for where, panics := range map[string]func(*sqlstore.Writer) error{
+		"in the operation": func(*sqlstore.Writer) error { panic("a bug") },
+		"with the connection": func(w *sqlstore.Writer) error {
+			return w.Raw(func(any) error { panic("a bug") })
+		},
+		"while a row is read": func(w *sqlstore.Writer) error {
+			_, err := w.Row(`SELECT seq FROM message`, nil, panicsScanning{})
+			return err
+		},
+	} {
+		t.Run(where, func(t *testing.T) {
+			s := open(t, filepath.Join(t.TempDir(), "aofd.db"), nil)
+			for round := range 3 {
+				if a, err := s.Append(t.Context(), webhook(round)); err != nil || len(a.New) != 50 {
+					t.Fatalf("%d new, %v", len(a.New), err)
+				}
+				if err := s.Do(t.Context(), func(w *sqlstore.Writer) error {
+					if _, err := w.Exec(`UPDATE message SET outcome = 'failed'`); err != nil {
+						return err
+					}
+					return panics(w)
+				}); err == nil || !strings.Contains(err.Error(), "an operation panicked: a bug") {
+					t.Fatalf("it ended with %v", err)
+				}
+			}
+			if b, err := s.Backlog(t.Context()); err != nil || b.InboxPending != 150 {
+				t.Errorf("not all was undone: %+v %v", b, err)
+			}
+		})
+	}
+}
+
+type panicsScanning struct{}
+
+func (panicsScanning) Scan(any) error { panic("a bug") }
 
 // After a failed fsync nobody knows what is on the disk, so this process stores nothing any more. The next one
 // finds all that was acknowledged.

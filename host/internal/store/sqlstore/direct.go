@@ -26,7 +26,7 @@ type directStmt interface {
 
 // do calls fn with a prepared statement and its arguments.
 func (d *direct) do(conn *sql.Conn, query string, args []any, fn func(directStmt, []driver.NamedValue) error) error {
-	return conn.Raw(func(c any) error {
+	return raw(conn, func(c any) error {
 		s, err := d.statement(c, query)
 		if err != nil {
 			return err
@@ -65,18 +65,19 @@ func (d *direct) exec(conn *sql.Conn, query string, args []any) (r driver.Result
 }
 
 func (d *direct) row(conn *sql.Conn, query string, args, into []any) (ok bool, err error) {
-	err = d.do(conn, query, args, func(s directStmt, args []driver.NamedValue) error {
+	err = d.do(conn, query, args, func(s directStmt, args []driver.NamedValue) (err error) {
 		rows, err := s.QueryContext(context.Background(), args)
 		if err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
 		d.values = append(d.values[:0], make([]driver.Value, len(into))...)
 		if err = rows.Next(d.values); err == nil {
 			ok, err = true, assign(into, d.values)
 		} else if errors.Is(err, io.EOF) {
 			err = nil
 		}
-		return errors.Join(err, rows.Close())
+		return err
 	})
 	return ok && err == nil, err
 }

@@ -78,9 +78,24 @@ func (w *Writer) run(op *operation, unsure bool) (err error) {
 // caught makes an error of a panic, which undoes the transaction and nothing else. It is deferred.
 func (w *Writer) caught(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("store: bug: an operation panicked: %v", p)
+		*err = bug(p)
 		w.wrote()
 	}
+}
+
+func bug(panicked any) error { return fmt.Errorf("store: bug: an operation panicked: %v", panicked) }
+
+// raw calls do with the driver's connection. A panic becomes an error here, since database/sql would give the
+// connection up: nobody could undo the transaction on it, nor write any more.
+func raw(conn *sql.Conn, do func(conn any) error) error {
+	return conn.Raw(func(c any) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = bug(p)
+			}
+		}()
+		return do(c)
+	})
 }
 
 // commit writes what was gathered and ends the transaction. It returns the task that is to blame for an error, if
@@ -157,7 +172,7 @@ func (w *Writer) Context() context.Context { return w.ctx }
 
 // Raw calls do with the driver's connection, inside the transaction.
 func (w *Writer) Raw(do func(conn any) error) error {
-	err := w.conn.Raw(do)
+	err := raw(w.conn, do)
 	if err != nil {
 		w.failed = true
 	}
