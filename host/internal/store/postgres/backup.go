@@ -28,7 +28,8 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return nil
 }
 
-// Fill writes the rows of another store into this one, which must be empty: all or none.
+// Fill writes the rows of another store into this one, which must be empty: all or none. from reads a file of SQLite
+// that was opened once, so that what was accepted in it is filed. What could not be is left there, and told.
 func (s *Store) Fill(ctx context.Context, from *sql.Tx) (copied sqlstore.Copied, err error) {
 	db := s.patientPool()
 	defer func() { _ = db.Close() }()
@@ -55,6 +56,14 @@ func (s *Store) Fill(ctx context.Context, from *sql.Tx) (copied sqlstore.Copied,
 			FROM %[1]s HAVING max(%[2]s) > 0`, table, column)); err != nil {
 			return nil, fmt.Errorf("fill the store %s: count on in %s: %w", s.name, table, err)
 		}
+	}
+	var unfiled int
+	if err := from.QueryRowContext(ctx, `SELECT count(*) FROM arrival`).Scan(&unfiled); err != nil {
+		return nil, fmt.Errorf("fill the store %s: %w", s.name, err)
+	}
+	if unfiled > 0 {
+		s.log.Error("webhooks that were accepted could not be filed, and are not copied: keep the file, which has them in its table arrival",
+			"count", unfiled)
 	}
 	return copied, tx.Commit()
 }
