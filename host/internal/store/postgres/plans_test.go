@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/aof-dev/aofd/host/internal/store"
+	"github.com/aof-dev/aofd/host/internal/store/postgres"
 	"github.com/aof-dev/aofd/host/internal/store/postgres/pgtest"
 )
 
@@ -18,7 +20,12 @@ import (
 func TestWorkWalksNoQueue(t *testing.T) {
 	ctx := t.Context()
 	url, schema := pgtest.Schema(t)
-	s := open(t, url, schema, nil)
+	// Without limits, which so many messages pass once they are counted.
+	s, err := postgres.Open(ctx, url, postgres.Options{Logger: slog.New(slog.DiscardHandler), Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }() // it is closed before
 	const (
 		waiting      = "5000"
 		rounds, each = 20, 5
