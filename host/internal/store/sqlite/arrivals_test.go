@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -172,6 +173,32 @@ func TestAcceptedIsFiledByTheNextStart(t *testing.T) {
 	if left := rows(t, path, `SELECT count(*) FROM arrival`); left != 0 {
 		t.Errorf("%d rows are left", left)
 	}
+}
+
+// TestBrokenStoreLeavesTheRest: a store that writes nothing any more says once what becomes of what was accepted.
+func TestBrokenStoreLeavesTheRest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "aofd.db")
+	var logged bytes.Buffer
+	s, err := sqlite.Open(t.Context(), path, sqlite.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var filed, asked atomic.Int64
+	accepted := crowd(s, &filed, func() bool {
+		n := asked.Add(1)
+		if n == 600 {
+			s.Fail(errors.New("a broken disk"))
+		}
+		return n > 700
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left := rows(t, path, `SELECT count(*) FROM arrival`) > 0
+	if told := strings.Contains(logged.String(), "the next start does it"); told != left || strings.Contains(logged.String(), "filed later") {
+		t.Errorf("some are left: %v; the log says %s", left, logged.String())
+	}
+	all(t, open(t, path, nil), accepted)
 }
 
 // TestUnreadableArrivalIsKept: what stands between others that are filed by the next start, and cannot be read, stays

@@ -225,7 +225,9 @@ func (s *Store) fileNow(all []*appending, submit func(*operation) error) error {
 		err := submit(filing(s, []*appending{a}))
 		switch {
 		case err == nil:
-		case s.commit.broken.Load() != nil, s.Passes(err), errors.Is(err, store.ErrBusy):
+		case s.commit.broken.Load() != nil: // which was told; the next start files them
+			return err
+		case s.Passes(err), errors.Is(err, store.ErrBusy):
 			s.log.Error("webhooks that were accepted cannot be filed now; they are kept and filed later", "err", err)
 			return err
 		default:
