@@ -86,7 +86,7 @@ func TestMessageIsOneTrace(t *testing.T) {
 	b.answers("4915112345678", 1)
 	var agentSpan *tracepb.Span
 	parents := map[string]string{
-		"plugin.ParseMessage": "webhook", "store.Append": "webhook", "turn": "webhook", "agent": "turn", "plugin.SendResponse": "turn",
+		"plugin.ParseMessage": "webhook", "store.Accept": "webhook", "turn": "webhook", "agent": "turn", "plugin.SendResponse": "turn",
 	}
 	eventually(t, "all spans, one within the other", func() error {
 		if agentSpan = traces.find("agent", nil); agentSpan == nil {
