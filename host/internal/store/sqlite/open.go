@@ -100,7 +100,7 @@ func Open(ctx context.Context, path string, o Options) (s *Store, err error) {
 	}
 	s.Store = sqlstore.New(&sqlstore.Engine{
 		Passes: passes,
-		Reads:  s.reads, Committed: o.Committed, Connect: s.writes.Conn, Writers: 1, Batch: batched, Direct: true, Now: o.Now, Fatal: fatal,
+		Reads:  s.reads, Committed: o.Committed, Connect: s.writes.Conn, Writers: 1, Batch: batched, Now: o.Now, Fatal: fatal,
 		Said: `json_extract(CAST(d.response AS TEXT), '$.text')`,
 		In:   func(column, arg string) string { return column + ` IN (SELECT value FROM json_each(` + arg + `))` },
 		Begin: func(w *sqlstore.Writer, _ []string) (time.Time, error) {

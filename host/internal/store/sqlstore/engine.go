@@ -14,9 +14,6 @@ type Engine struct {
 	Connect func(ctx context.Context) (*sql.Conn, error)
 	Writers int // transactions at the same time
 	Batch   int // operations that may share one
-	// Direct has writers go past database/sql for what returns one row or none: see direct. It is for drivers that
-	// work in this process and know the number of the row that was inserted.
-	Direct bool
 	// Deadline bounds one transaction; 0: it takes the time that it takes.
 	Deadline time.Duration
 
@@ -27,8 +24,9 @@ type Engine struct {
 	Commit func(w *Writer) error
 	// Send runs statements in their order, in one round trip, and commits after them if commit says so. It sets
 	// what became of each, up to the first one that failed, and returns an error when one did or when the commit
-	// did. It is for databases to which a round trip takes long; it replaces Commit there. Statements run one at a
-	// time, as they come, where it is nil.
+	// did. It is for databases to which a round trip takes long; it replaces Commit there. Where it is nil,
+	// statements run one at a time, as they come, and what returns one row or none goes past database/sql: see direct.
+	// Such a driver works in this process and knows the number of the row that was inserted.
 	Send func(w *Writer, statements []*Statement, commit bool) error
 	// Lock returns a statement that adds keys to those of the transaction; nil where Begin shuts out all others.
 	// It is for engines with Send.

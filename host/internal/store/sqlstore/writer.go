@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -209,7 +207,7 @@ func (w *Writer) Exec(query string, args ...any) (changed int64, err error) {
 		}
 		changed = s.Changed
 	} else {
-		r, err := w.exec(query, args)
+		r, err := w.direct.exec(w.conn, query, args)
 		if err == nil {
 			changed, err = r.RowsAffected()
 		}
@@ -243,17 +241,6 @@ func (w *Writer) then(told func(changed int64), query string, args ...any) error
 	return err
 }
 
-func (w *Writer) exec(query string, args []any) (driver.Result, error) {
-	if w.engine.Direct {
-		return w.direct.exec(w.conn, query, args)
-	}
-	s, err := w.statement(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.ExecContext(w.ctx, w.fit(args)...)
-}
-
 // Row runs a query and scans its first row; ok is false when there is none.
 func (w *Writer) Row(query string, args []any, into ...any) (ok bool, err error) {
 	if w.engine.Send != nil {
@@ -265,25 +252,10 @@ func (w *Writer) Row(query string, args []any, into ...any) (ok bool, err error)
 		}})
 		return ok && err == nil, err
 	}
-	if ok, err = w.row(query, args, into); err != nil {
+	if ok, err = w.direct.row(w.conn, query, args, into); err != nil {
 		w.failed = true
 	}
 	return ok, err
-}
-
-func (w *Writer) row(query string, args, into []any) (ok bool, err error) {
-	if w.engine.Direct {
-		return w.direct.row(w.conn, query, args, into)
-	}
-	s, err := w.statement(query)
-	if err != nil {
-		return false, err
-	}
-	err = s.QueryRowContext(w.ctx, w.fit(args)...).Scan(into...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // insert runs a statement that returns columns of the row that it wrote; ok is false when it wrote none.
@@ -297,11 +269,11 @@ func (w *Writer) insert(query string, args []any, into ...any) (ok bool, err err
 
 // add inserts one row and returns its number, which is in that column.
 func (w *Writer) add(query, column string, args ...any) (number int64, err error) {
-	if !w.engine.Direct {
+	if w.engine.Send != nil {
 		_, err = w.insert(query+" RETURNING "+column, args, &number)
 		return number, err
 	}
-	r, err := w.exec(query, args) // SQLite's RETURNING makes a table on the way
+	r, err := w.direct.exec(w.conn, query, args) // SQLite's RETURNING makes a table on the way
 	if err != nil {
 		w.failed = true
 		return 0, err
@@ -312,7 +284,7 @@ func (w *Writer) add(query, column string, args ...any) (number int64, err error
 
 // upsert writes one row and reads columns of it; row finds it by the first argument.
 func (w *Writer) upsert(query, columns, row string, args []any, into ...any) error {
-	if !w.engine.Direct { // a round trip is what costs
+	if w.engine.Send != nil { // a round trip is what costs
 		_, err := w.insert(query+" RETURNING "+columns, args, into...)
 		return err
 	}
@@ -332,7 +304,7 @@ func (w *Writer) each(query string, args []any, scan func(Row) error) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(w.ctx, w.fit(args)...)
+	rows, err := s.QueryContext(w.ctx, args...)
 	if err = drain(rows, err, func(r *sql.Rows) error { return scan(r) }); err != nil {
 		w.failed = true
 	}
