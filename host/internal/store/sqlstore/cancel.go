@@ -49,23 +49,12 @@ func (s *Store) Cancel(ctx context.Context, cause string, r store.Result) error 
 		if err := trace(w, cause, r.Trace); err != nil {
 			return err
 		}
-		first, err := heads(w, t)
+		_, first, err := heads(w, t)
 		if err != nil || !first {
 			return err // its lane passes it over
 		}
 		return advance(w, t)
 	})
-}
-
-// heads reports whether a message is the first one of its lane, which nobody else changes then before the
-// transaction ends.
-func heads(w *Writer, t store.Turn) (bool, error) {
-	var one int
-	query := `SELECT 1 FROM lane WHERE conversation = $1 AND kind = $2 AND head = $3`
-	if w.engine.Skip != "" {
-		query += ` FOR UPDATE`
-	}
-	return w.Row(query, []any{t.Conversation, string(t.Lane), t.Seq}, &one)
 }
 
 // Holds implements store.Lanes.

@@ -211,12 +211,19 @@ func (s *Store) Finish(ctx context.Context, t store.Turn, r store.Result) error 
 // held reports whether the lane is still the turn's own. No other transaction takes it over before this one
 // ends.
 func held(w *Writer, t store.Turn) (bool, error) {
-	var one int
-	query := `SELECT 1 FROM lane WHERE conversation = $1 AND kind = $2 AND head = $3 AND epoch = $4`
+	epoch, first, err := heads(w, t)
+	return first && epoch == t.Epoch, err
+}
+
+// heads reports whether a message is the first one of its lane, which nobody else changes then before the
+// transaction ends, and the lane's epoch.
+func heads(w *Writer, t store.Turn) (epoch int64, first bool, err error) {
+	query := `SELECT epoch FROM lane WHERE conversation = $1 AND kind = $2 AND head = $3`
 	if w.engine.Skip != "" {
 		query += ` FOR UPDATE`
 	}
-	return w.Row(query, []any{t.Conversation, string(t.Lane), t.Seq, t.Epoch}, &one)
+	first, err = w.Row(query, []any{t.Conversation, string(t.Lane), t.Seq}, &epoch)
+	return epoch, first, err
 }
 
 // finished returns nil when this very turn has finished its message, and store.ErrFenced otherwise: the answer
