@@ -139,17 +139,14 @@ func (s *Stage) send(
 	return v
 }
 
-// maxID is how many bytes a platform's id of a message may have, as for what comes in.
-const maxID = 512
-
 // storable cuts ids that are too long for the store, which would never take the end of the attempt with them. Each
 // stands for a part that is out, so none is left out. Receipts find such a message by the delivery's id only.
 func (s *Stage) storable(d store.Delivery, ids []string) []string {
 	for i, id := range ids {
-		if len(id) > maxID {
+		if len(id) > store.MaxID {
 			s.Logger.Error("the plugin gave a message an id that is too long to be stored; it is cut",
-				"delivery", d.ID, "bytes", len(id), "bytes_at_most", maxID)
-			ids[i] = strings.ToValidUTF8(id[:maxID], "")
+				"delivery", d.ID, "bytes", len(id), "bytes_at_most", store.MaxID)
+			ids[i] = strings.ToValidUTF8(id[:store.MaxID], "")
 		}
 	}
 	return ids

@@ -9,9 +9,6 @@ import (
 )
 
 const (
-	// maxID is how many bytes an id of a platform may have. Indexes hold up to three of them, and that of a
-	// conversation escaped; a row that has no place in an index could never be stored.
-	maxID  = 512
 	maxKey = 2048 // bytes of a conversation's key
 
 	// mostAtOnce is how many updates of a webhook are stored in one step: as many as a platform puts into one.
@@ -26,10 +23,10 @@ func (h *Handler) bounded(b chat.Batch) chat.Batch {
 	leave := func(what, which string) {
 		h.Metrics.Issue(h.Platform, idTooLong)
 		h.Logger.Error("a part of a webhook is dropped, since an id in it is too long to be stored", "platform", h.Platform,
-			"part", what, "id", which, "reason", idTooLong, "bytes_at_most", maxID)
+			"part", what, "id", which, "reason", idTooLong, "bytes_at_most", store.MaxID)
 	}
 	long := func(what string, ids ...string) bool {
-		i := slices.IndexFunc(ids, func(id string) bool { return len(id) > maxID })
+		i := slices.IndexFunc(ids, func(id string) bool { return len(id) > store.MaxID })
 		if i >= 0 {
 			leave(what, fmt.Sprintf("%.40q…, %d bytes", ids[i], len(ids[i])))
 		}
@@ -42,7 +39,7 @@ func (h *Handler) bounded(b chat.Batch) chat.Batch {
 		if s := m.Content.System; s != nil && long("message", s.CurrentID, s.PreviousID) {
 			return true
 		}
-		if 3*(len(m.Account)+len(m.ThreadID)+maxID) < maxKey { // however much of it is escaped
+		if 3*(len(m.Account)+len(m.ThreadID)+store.MaxID) < maxKey { // however much of it is escaped
 			return false
 		}
 		i := slices.IndexFunc(append(Aliases(m), Conversation(m)), func(key string) bool { return len(key) > maxKey })

@@ -72,6 +72,10 @@ var ErrFull = errors.New("store: full")
 // message or delivery is in.
 var ErrState = errors.New("store: not possible in this state")
 
+// MaxID is how many bytes an id of a platform may have. Indexes hold up to three of them, and that of a
+// conversation escaped; a row that has no place in an index could never be stored.
+const MaxID = 512
+
 // Inbox keeps what comes in.
 type Inbox interface {
 	// Accept stores all that one webhook said, or nothing of it. Filing it may take place a little later, also after
