@@ -48,8 +48,8 @@ type Settings struct {
 	// MaxPerUser is how many messages of a user may wait or run; 0: no limit.
 	MaxPerUser   int
 	MaxBodyBytes int64
-	// Timeout bounds the work after the body was read; a large one has more, see perMiB. A body that still needs memory when it is over, from
-	// the start of the request, is not taken.
+	// Timeout bounds the work after the body was read; a large one has more, see perMiB. A body that still needs
+	// memory when it is over, from the start of the request, is not taken.
 	Timeout time.Duration
 	// InFlight bounds the bytes of all bodies that are being worked on; shared by all handlers.
 	InFlight *semaphore.Weighted

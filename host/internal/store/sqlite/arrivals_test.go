@@ -56,6 +56,23 @@ func crowd(s *sqlite.Store, filed *atomic.Int64, stop func() bool) map[string][]
 	return accepted
 }
 
+func count(accepted map[string][]string) (n int) {
+	for _, causes := range accepted {
+		n += len(causes)
+	}
+	return n
+}
+
+// await waits until so many are filed.
+func await(t *testing.T, filed *atomic.Int64, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); filed.Load() < int64(n); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d are filed", filed.Load(), n)
+		}
+	}
+}
+
 // rows counts by a connection of its own.
 func rows(t *testing.T, path, query string) (n int) {
 	t.Helper()
@@ -85,9 +102,7 @@ func execute(t *testing.T, path, query string) {
 // all checks that what was accepted is filed once, in the order of each caller, with what came over the wire.
 func all(t *testing.T, s *sqlite.Store, accepted map[string][]string) {
 	t.Helper()
-	total := 0
-	for caller, causes := range accepted {
-		total += len(causes)
+	for caller := range accepted {
 		turns, err := s.Claim(t.Context(), "w"+caller, store.LaneTurn, 1, time.Minute)
 		if err != nil || len(turns) != 1 {
 			t.Fatal(turns, err)
@@ -108,8 +123,8 @@ func all(t *testing.T, s *sqlite.Store, accepted map[string][]string) {
 			t.Fatalf("filed are\n%v, accepted were\n%v", got, want)
 		}
 	}
-	if b, err := s.Backlog(t.Context()); err != nil || b.InboxPending != total {
-		t.Errorf("%d accepted: %+v, %v", total, b, err)
+	if b, err := s.Backlog(t.Context()); err != nil || b.InboxPending != count(accepted) {
+		t.Errorf("%d accepted: %+v, %v", count(accepted), b, err)
 	}
 }
 
@@ -119,15 +134,8 @@ func TestCrowdIsWrittenDownFirst(t *testing.T) {
 	s := open(t, path, nil)
 	var filed, asked atomic.Int64
 	accepted := crowd(s, &filed, func() bool { return asked.Add(1) > 1200 })
-	n := 0
-	for _, causes := range accepted {
-		n += len(causes)
-	}
-	for deadline := time.Now().Add(20 * time.Second); filed.Load() < int64(n); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d are filed", filed.Load(), n)
-		}
-	}
+	n := count(accepted)
+	await(t, &filed, n)
 	if wrote := rows(t, path, `SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'arrival'`); wrote < n/2 {
 		t.Errorf("%d of %d were written down first", wrote, n)
 	}
@@ -242,17 +250,10 @@ func TestAcceptedWaitsForTheDisk(t *testing.T) {
 	})
 	accepted := crowd(s, &filed, func() bool { return asked.Add(1) > 1200 })
 	d.failWith(nil)
-	n := int64(0)
-	for _, causes := range accepted {
-		n += int64(len(causes))
-	}
+	n := count(accepted)
 	if n == 0 || n == 1200 {
 		t.Fatalf("%d of 1200 were accepted: nothing is tested", n)
 	}
-	for deadline := time.Now().Add(20 * time.Second); filed.Load() < n; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d are filed", filed.Load(), n)
-		}
-	}
+	await(t, &filed, n)
 	all(t, s, accepted)
 }

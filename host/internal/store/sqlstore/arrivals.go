@@ -295,8 +295,3 @@ func (s *Store) leave() {
 		s.log.Warn("webhooks that were accepted are not filed yet; the next start does it", "at_least", n)
 	}
 }
-
-// errUnfiled means that somebody did not wait.
-func errUnfiled(err error) error {
-	return fmt.Errorf("store: it is stored, and not filed in time: %w", err)
-}

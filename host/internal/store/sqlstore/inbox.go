@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,7 +22,7 @@ func (s *Store) Append(ctx context.Context, in store.Inbound) (store.Appended, e
 	case out := <-filed:
 		return out, nil
 	case <-ctx.Done():
-		return store.Appended{}, errUnfiled(ctx.Err())
+		return store.Appended{}, fmt.Errorf("store: it is stored, and not filed in time: %w", ctx.Err())
 	}
 }
 

@@ -55,9 +55,8 @@ func (s *Store) Fail(err error) { s.commit.fail(err) }
 // Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error {
 	err := s.commit.do(ctx, nil, func(w *Writer) error {
-		err := w.later(`INSERT INTO pulse (one, at) VALUES (1, $1)
+		return w.later(`INSERT INTO pulse (one, at) VALUES (1, $1)
 			ON CONFLICT (one) DO UPDATE SET at = excluded.at`, micros(w.now))
-		return err
 	})
 	if err != nil {
 		return err
